@@ -1,2 +1,14 @@
+//! The x86-64 Linux user ABI: numbers, structures as they lie in memory, and nothing that acts on them.
+//! Names are Linux's. Sizes are held by compile-time assertions.
 #![no_std]
 #![forbid(unsafe_code)]
+
+pub mod errno;
+pub mod nr;
+pub mod regs;
+pub mod uio;
+pub mod user;
+
+pub use errno::{Errno, SysResult, from_ret, to_ret};
+pub use regs::TrapFrame;
+pub use user::{UserRef, UserSlice};
