@@ -1,0 +1,52 @@
+//! The command line of the runner.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Runs Offshoot's compatibility tests.
+#[derive(Parser)]
+#[command(name = "offshoot-compat-tests")]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to run.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the differential cases: the same binary natively and under Offshoot.
+    Run(RunArgs),
+}
+
+/// Options of `run`.
+#[derive(ClapArgs)]
+pub struct RunArgs {
+    /// The offshoot command under test.
+    #[arg(long, value_name = "PATH", required_unless_present = "native_only")]
+    pub offshoot: Option<PathBuf>,
+    /// Only cases whose name (AREA/NAME) contains this text.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Only cases of these areas (repeat the option for several).
+    #[arg(long, value_name = "AREA")]
+    pub area: Vec<String>,
+    /// How many cases run at once.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub jobs: usize,
+    /// Only run the cases natively: checks the cases themselves.
+    #[arg(long)]
+    pub native_only: bool,
+    /// Write the results to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// List the chosen cases and run nothing.
+    #[arg(long)]
+    pub list: bool,
+    /// The folder of the cases (default: the one this runner was built beside).
+    #[arg(long, value_name = "DIR")]
+    pub cases: Option<PathBuf>,
+    /// Where compiled cases are kept.
+    #[arg(long, value_name = "DIR", default_value = "target/compat")]
+    pub out: PathBuf,
+}

@@ -1,0 +1,74 @@
+//! What is printed and written about the cases.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+/// How one case ended.
+pub enum Verdict {
+    Pass,
+    /// Failed, as the expectation file says, for this reason.
+    Expected(String),
+    Fail(String),
+}
+
+/// One line of the report.
+pub struct Outcome {
+    pub name: String,
+    pub verdict: Verdict,
+    pub native: Option<Duration>,
+    pub hosted: Option<Duration>,
+}
+
+impl Outcome {
+    /// Prints the line of this case, and what went wrong if it failed.
+    pub fn print(&self) {
+        match &self.verdict {
+            Verdict::Pass => println!("pass  {}", self.name),
+            Verdict::Expected(reason) => println!("xfail {} ({reason})", self.name),
+            Verdict::Fail(why) => {
+                println!("FAIL  {}", self.name);
+                for line in why.lines() {
+                    println!("      {line}");
+                }
+            }
+        }
+    }
+}
+
+/// Prints the closing line; true if nothing failed.
+pub fn summary(outcomes: &[Outcome]) -> bool {
+    let failed = outcomes.iter().filter(|outcome| matches!(outcome.verdict, Verdict::Fail(_))).count();
+    let expected = outcomes.iter().filter(|outcome| matches!(outcome.verdict, Verdict::Expected(_))).count();
+    if expected > 0 {
+        println!("\n{expected} expected failures (compat-tests/expectations/hosted.toml has the reasons)");
+    }
+    println!("\n{} passed, {failed} failed", outcomes.len() - failed);
+    failed == 0
+}
+
+/// Writes the results for a program to read.
+pub fn write_json(path: &Path, outcomes: &[Outcome]) -> Result<()> {
+    let cases: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| {
+            let (verdict, detail) = match &outcome.verdict {
+                Verdict::Pass => ("pass", None),
+                Verdict::Expected(reason) => ("expected failure", Some(reason)),
+                Verdict::Fail(why) => ("fail", Some(why)),
+            };
+            json!({
+                "name": outcome.name,
+                "verdict": verdict,
+                "detail": detail,
+                "native_seconds": outcome.native.map(|time| time.as_secs_f64()),
+                "hosted_seconds": outcome.hosted.map(|time| time.as_secs_f64()),
+            })
+        })
+        .collect();
+    let text = serde_json::to_string_pretty(&json!({ "cases": cases }))?;
+    fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+}

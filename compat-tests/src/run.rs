@@ -1,0 +1,216 @@
+//! `run`: every chosen case natively, then hosted, and the comparison.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail};
+
+use crate::args::RunArgs;
+use crate::case::{self, Case};
+use crate::exec::{self, Finished};
+use crate::expect::{self, Expectations};
+use crate::report::{self, Outcome, Verdict};
+use crate::tempdir::TempDir;
+use crate::{compile, diff, tree};
+
+/// The environment of every case, so that both sides see the same.
+const ENVIRONMENT: [(&str, &str); 4] =
+    [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/"), ("LC_ALL", "C"), ("TERM", "dumb")];
+
+struct Session {
+    offshoot: Option<PathBuf>,
+    out: PathBuf,
+    expected: Expectations,
+}
+
+/// One side's observations.
+struct Seen {
+    finished: Finished,
+    tree: String,
+}
+
+/// Runs the chosen cases; true if all went as expected.
+pub fn run(args: &RunArgs) -> Result<bool> {
+    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = args.cases.clone().unwrap_or_else(|| crate_dir.join("cases"));
+    let all = case::discover(&root)?;
+    let expected = expect::read(&crate_dir.join("expectations/hosted.toml"))?;
+    if let Some(unknown) =
+        expected.keys().find(|name| args.cases.is_none() && !all.iter().any(|c| c.name == **name))
+    {
+        bail!("expectations/hosted.toml lists `{unknown}`, which is no case");
+    }
+    let cases: Vec<Case> = all.into_iter().filter(|case| chosen(case, args)).collect();
+    if cases.is_empty() {
+        bail!("no case matches; `--list` without a filter shows all");
+    }
+    if args.list {
+        cases.iter().for_each(|case| println!("{}", case.name));
+        return Ok(true);
+    }
+    fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
+    let offshoot = match &args.offshoot {
+        Some(path) if !args.native_only => {
+            Some(path.canonicalize().with_context(|| format!("no offshoot command at {}", path.display()))?)
+        }
+        _ => None,
+    };
+    let session = Session { offshoot, out: args.out.canonicalize()?, expected };
+    let outcomes = run_all(&session, &cases, args.jobs.max(1));
+    if let Some(path) = &args.json {
+        report::write_json(path, &outcomes)?;
+    }
+    Ok(report::summary(&outcomes))
+}
+
+fn chosen(case: &Case, args: &RunArgs) -> bool {
+    args.filter.as_ref().is_none_or(|text| case.name.contains(text.as_str()))
+        && (args.area.is_empty() || args.area.contains(&case.area))
+}
+
+fn run_all(session: &Session, cases: &[Case], jobs: usize) -> Vec<Outcome> {
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = session.judge(case);
+                    let mut outcomes = outcomes.lock().unwrap_or_else(|poison| poison.into_inner());
+                    outcome.print();
+                    outcomes.push(outcome);
+                }
+            });
+        }
+    });
+    let mut outcomes = outcomes.into_inner().unwrap_or_else(|poison| poison.into_inner());
+    outcomes.sort_by(|a, b| a.name.cmp(&b.name));
+    outcomes
+}
+
+impl Session {
+    fn judge(&self, case: &Case) -> Outcome {
+        let mut outcome =
+            Outcome { name: case.name.clone(), verdict: Verdict::Pass, native: None, hosted: None };
+        let failure = match self.compare(case, &mut outcome) {
+            Ok(failure) => failure,
+            Err(error) => Some(format!("{error:#}")),
+        };
+        // Expectations speak of hosted runs only: a native failure is the case's own fault.
+        let reason = self.expected.get(&case.name).filter(|_| outcome.hosted.is_some());
+        outcome.verdict = match (failure, reason) {
+            (None, None) => Verdict::Pass,
+            (Some(_), Some(reason)) => Verdict::Expected(reason.clone()),
+            (None, Some(reason)) => {
+                Verdict::Fail(format!("passes, but is expected to fail: {reason}\ntake it off the list"))
+            }
+            (Some(why), None) => Verdict::Fail(why),
+        };
+        outcome
+    }
+
+    /// None if both sides agree.
+    fn compare(&self, case: &Case, outcome: &mut Outcome) -> Result<Option<String>> {
+        let program = compile::program(case, &self.out)?;
+        let native = self.native(case, &program)?;
+        outcome.native = Some(native.finished.took);
+        if native.finished.timed_out || native.finished.status != case.header.exit {
+            return Ok(Some(format!("invalid case: fails natively\n{}", describe(&native.finished))));
+        }
+        let Some(offshoot) = &self.offshoot else { return Ok(None) };
+        let hosted = hosted(offshoot, case, &program)?;
+        outcome.hosted = Some(hosted.finished.took);
+        Ok(difference(&native, &hosted))
+    }
+
+    fn native(&self, case: &Case, program: &[String]) -> Result<Seen> {
+        let scratch = TempDir::new("native")?;
+        let mut command = Command::new(&program[0]);
+        command.args(&program[1..]).args(&case.header.args).current_dir(scratch.path());
+        command.env_clear().envs(ENVIRONMENT);
+        observe(command, case, &scratch)
+    }
+}
+
+fn hosted(offshoot: &Path, case: &Case, program: &[String]) -> Result<Seen> {
+    let scratch = TempDir::new("hosted")?;
+    let mut command = Command::new(offshoot);
+    command
+        .arg("run")
+        .arg("-v")
+        .arg(format!("{}:/scratch", scratch.path().display()))
+        .args(["-w", "/scratch"]);
+    for (key, value) in ENVIRONMENT {
+        command.arg("-e").arg(format!("{key}={value}"));
+    }
+    command.arg("--").args(program).args(&case.header.args);
+    command.env_clear().envs(ENVIRONMENT);
+    // Where the command itself keeps its run-time files.
+    for key in ["XDG_RUNTIME_DIR", "TMPDIR", "RUST_BACKTRACE"] {
+        if let Some(value) = env::var_os(key) {
+            command.env(key, value);
+        }
+    }
+    observe(command, case, &scratch)
+}
+
+fn observe(command: Command, case: &Case, scratch: &TempDir) -> Result<Seen> {
+    let finished = exec::run(command, &case.header.stdin, case.header.timeout)?;
+    let tree = tree::snapshot(scratch.path())?;
+    Ok(Seen { finished, tree })
+}
+
+fn difference(native: &Seen, hosted: &Seen) -> Option<String> {
+    let mut parts = Vec::new();
+    if hosted.finished.timed_out {
+        parts.push(format!("still running after {} s: killed", hosted.finished.took.as_secs()));
+    } else if native.finished.status != hosted.finished.status {
+        parts.push(format!(
+            "exit status {} natively, {} hosted",
+            native.finished.status, hosted.finished.status
+        ));
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let output = diff::excerpt(&text(&native.finished.stdout), &text(&hosted.finished.stdout));
+    if !output.is_empty() {
+        parts.push(format!("output:\n{output}"));
+    } else if native.finished.stdout != hosted.finished.stdout {
+        parts.push("output: differs in bytes that are not text".to_owned());
+    }
+    let tree = diff::excerpt(&native.tree, &hosted.tree);
+    if !tree.is_empty() {
+        parts.push(format!("file tree:\n{tree}"));
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    let stderr = tail(&text(&hosted.finished.stderr), 12);
+    if !stderr.is_empty() {
+        parts.push(format!("hosted stderr:\n{stderr}"));
+    }
+    Some(parts.join("\n"))
+}
+
+fn describe(finished: &Finished) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let all = text(&finished.stdout);
+    let wrong: Vec<&str> = all.lines().filter(|line| line.starts_with("not ok")).collect();
+    let how = if finished.timed_out { "timed out" } else { "ended" };
+    format!(
+        "{how} with status {} after {:.1} s\n{}\nlast output:\n{}\nstderr:\n{}",
+        finished.status,
+        finished.took.as_secs_f64(),
+        wrong.join("\n"),
+        tail(&all, 6),
+        tail(&text(&finished.stderr), 12)
+    )
+}
+
+fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
