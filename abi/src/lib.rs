@@ -4,8 +4,11 @@
 #![forbid(unsafe_code)]
 
 pub mod errno;
+pub mod fs;
+pub mod mm;
 pub mod nr;
 pub mod regs;
+pub mod time;
 pub mod uio;
 pub mod user;
 
