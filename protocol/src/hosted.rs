@@ -1,0 +1,62 @@
+//! Facts of the hosted platform that the monitor and the member's kernel share: descriptor numbers, the fixed
+//! address ranges, and the list of host calls that a member may make.
+
+/// Control socket (SOCK_SEQPACKET): descriptors for regions come here.
+pub const FD_SOCKET: i32 = 3;
+/// The member's control region at start.
+pub const FD_CONTROL: i32 = 4;
+/// The family region at start.
+pub const FD_FAMILY: i32 = 5;
+/// The events region at start.
+pub const FD_EVENTS: i32 = 6;
+/// The monitor's doorbell (eventfd).
+pub const FD_DOORBELL: i32 = 7;
+
+/// The host signal by which the monitor makes a member enter its kernel ("kick").
+pub const KICK_SIGNAL: i32 = 12;
+
+/// Start and end of the kernel's image.
+pub const KERNEL_IMAGE: (usize, usize) = (0x7000_0000, 0x7800_0000);
+/// Kernel heap and stacks.
+pub const KERNEL_HEAP: (usize, usize) = (0x7100_0000_0000, 0x7200_0000_0000);
+/// Regions mapped for the kernel.
+pub const KERNEL_REGIONS: (usize, usize) = (0x7200_0000_0000, 0x7300_0000_0000);
+/// The app's low range (up to the kernel's image) and high range.
+pub const APP_LOW: (usize, usize) = (0x1_0000, 0x7000_0000);
+/// The app's high range.
+pub const APP_HIGH: (usize, usize) = (0x1000_0000_0000, 0x7000_0000_0000);
+
+/// Message on the control socket that carries one descriptor: which region it is.
+pub const SOCK_REGION: u64 = 1;
+/// … or the control socket of a child about to be cloned.
+pub const SOCK_CHILD: u64 = 2;
+
+/// Host calls that a member's filter lets through from its gate: (number, name, what for).
+pub const ALLOWED: &[(u32, &str, &str)] = &[
+    (9, "mmap", "memory and regions"),
+    (10, "mprotect", "memory protection"),
+    (11, "munmap", "memory"),
+    (25, "mremap", "moving pages"),
+    (26, "msync", "shared file pages to their file"),
+    (28, "madvise", "giving pages back"),
+    (27, "mincore", "which pages are resident"),
+    (15, "rt_sigreturn", "leaving the trap handler"),
+    (14, "rt_sigprocmask", "around cloning"),
+    (1, "write", "the doorbell, crash reports"),
+    (3, "close", "region descriptors"),
+    (33, "dup2", "the child's control socket"),
+    (47, "recvmsg", "region descriptors"),
+    (56, "clone", "cloning the member"),
+    (157, "prctl", "dying with the monitor"),
+    (39, "getpid", "own host process number"),
+    (110, "getppid", "whether the monitor lives"),
+    (202, "futex", "sleeping and waking"),
+    (228, "clock_gettime", "CPU time"),
+    (98, "getrusage", "CPU time and faults"),
+    (222, "timer_create", "the virtual CPU's timer"),
+    (223, "timer_settime", "the virtual CPU's timer"),
+    (24, "sched_yield", "ring locks"),
+    (318, "getrandom", "entropy"),
+    (231, "exit_group", "the end"),
+    (462, "mseal", "sealing kernel text"),
+];

@@ -1,0 +1,272 @@
+//! The requests of a member to its monitor.
+//!
+//! Notation: `a0…a7` are the request's arguments, `data` the bytes in the slot's buffer, `ret` the reply's value (a
+//! negative errno on failure; 0 unless said otherwise), `r0…r7` the reply's further values. `dir` is a description
+//! number or [`DIR_CWD`] for a path that starts at the process's working directory. A path is `data` without a NUL;
+//! two paths are each prefixed by a u32 length (`wire::Writer::bytes`). "→ Info" means that the reply's data is one
+//! `desc::DescInfo`; "→ Stat" that it is one `abi::fs::Stat`. Nothing blocks: EAGAIN plus a later event.
+//!
+//! A process holds each description once, however many fds name it: the reply of an opening request makes it a
+//! holder, `Close` ends that.
+
+/// `dir` argument: the process's working directory.
+pub const DIR_CWD: u64 = u64::MAX;
+
+macro_rules! ops {
+    ($($(#[$doc:meta])* $name:ident = $n:literal,)*) => {
+        /// A request's kind.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum Op { $($(#[$doc])* $name = $n,)* }
+
+        impl Op {
+            /// From the number in a request.
+            pub fn from_u16(n: u16) -> Option<Op> {
+                match n { $($n => Some(Op::$name),)* _ => None }
+            }
+            /// For traces.
+            pub fn name(self) -> &'static str {
+                match self { $(Op::$name => stringify!($name),)* }
+            }
+        }
+    };
+}
+
+ops! {
+    // Processes
+    /// a0 = exit signal in the child's end (SIGCHLD usually, 0 none), a1 = flags ([`FORK_VFORK`] …). Makes a child of
+    /// `pid` that holds all that `pid` holds. ret = child pid, r0 = child slot (0 with [`FORK_VFORK`]: it lives in
+    /// this member for now), regions[0] = the child's control region (identity already written), and the child's
+    /// control socket is under way (hosted). EAGAIN: no slot or pid left.
+    ForkPrepare = 1,
+    /// a0 = child pid, a1 = its host process id, or 0: cloning failed, undo. NOREPLY.
+    ForkDone = 2,
+    /// The vfork child `pid` starts its program in a fresh member: the `boot::Program` lies in this member's boot
+    /// area. ret 0: from here on `pid` is no longer this member's; the parent may go on.
+    SpawnExec = 3,
+    /// a0 = wait status of the end of `pid`, a1 = user CPU ns, a2 = system CPU ns, a3 = max resident KiB, a4 = minor
+    /// faults, a5 = voluntary switches. NOREPLY. If the pid is the member's own, its host process ends right after.
+    Exit = 4,
+    /// a0 = selector as wait4's pid (i64; u64 of i64), a1 = options (WNOHANG ignored: never blocks; WUNTRACED,
+    /// WCONTINUED, WEXITED, WNOWAIT, __WALL …). ret = pid (r0 = wait status, r1 = uid, r2 = user CPU ns, r3 = system CPU
+    /// ns, r4 = max resident KiB, r5 = minor faults, r6 = children's user ns of it, r7 = children's system ns), ECHILD,
+    /// or EAGAIN (then EV_RETRY when a child changes).
+    Wait = 5,
+    /// a0 = target as kill's pid (i64: >0, 0, -1, -pgid), a1 = signo (0: only the checks), a2 = si_code, a3 = value.
+    Kill = 6,
+    /// a0 = pid, a1 = tid, a2 = signo, a3 = si_code, a4 = value: to one thread (tgkill; tid checked by the target's
+    /// kernel; pid 0: find the process by its tid = pid).
+    KillThread = 7,
+    /// The process parked itself: a0 = signo. NOREPLY.
+    Stopped = 8,
+    /// The process goes on. NOREPLY.
+    Continued = 9,
+    /// a0 = pid (0 self), a1 = pgid (0: the pid). EPERM, ESRCH, EACCES (child has execed) as setpgid(2).
+    SetPgid = 10,
+    /// a0 = pid (0 self); ret = pgid.
+    GetPgid = 11,
+    /// ret = new session id.
+    SetSid = 12,
+    /// a0 = pid (0 self); ret = sid.
+    GetSid = 13,
+    /// Execution of a new program succeeded: data = wire { exe path, comm, list argv, list envp }, a0 = 1 if in place
+    /// (the process "has execed" for setpgid). NOREPLY.
+    ProcInfo = 14,
+    /// data = ids[8] as u32 LE (ruid, euid, suid, fsuid, rgid, egid, sgid, fsgid) then groups: the process's credentials
+    /// from now on. EPERM when the present ones do not allow it.
+    SetCreds = 15,
+    /// a0 = prctl-like selector: 1 PR_SET_CHILD_SUBREAPER(a1), 2 PR_SET_PDEATHSIG(a1), 3 dumpable(a1), 4 nice value(a1).
+    SetAttr = 16,
+    /// a0 = pid; r0 = uid, r1 = gid, r2 = nice, r3 = 1 when a zombie: existence and ownership (ESRCH).
+    GetProc = 17,
+    /// data = wire { u32 count, count × { u32 syscall number, u64 calls } }: calls answered ENOSYS. NOREPLY.
+    Unknown = 18,
+    /// data = one line of a trace. NOREPLY.
+    Trace = 19,
+    /// data = text of a kernel crash. NOREPLY.
+    Crash = 20,
+    /// a0 = pid (0 self), a1 = RLIMIT number, a2 = 1 to set, a3, a4 = soft, hard: of another process; r0, r1 = old.
+    Prlimit = 21,
+    /// r0 = children's user ns, r1 = system ns, r2 = max rss KiB, r3 = minor faults: of waited-for children.
+    ChildTimes = 22,
+    /// Counts for sysinfo and times: r0 = processes, r1 = total memory, r2 = free memory, r3 = uptime ns, r4..r6 = loads.
+    SysInfo = 23,
+    /// uname's node and domain name: a0 = 0 get (data = wire{nodename, domainname}), 1 set node (data), 2 set domain.
+    HostName = 24,
+
+    // Names
+    /// a0 = dir, a1 = open flags, a2 = mode & ~umask, a3 = RESOLVE_* (openat2); data = path → Info, regions[0] = ring of
+    /// a FIFO. EAGAIN for a FIFO without its other end (then EV_RETRY). r0 = 1: the path is a magic link to the caller's
+    /// own fd r1 (/proc/self/fd/N): the member re-opens it with `Reopen` of its description.
+    Open = 40,
+    /// a0 = desc, a1 = open flags: opens the same node anew (/proc/self/fd/N, /dev/fd) → Info as Open.
+    Reopen = 41,
+    /// a0 = dir, a1 = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT; data = path → Stat, r0 = birth time s,
+    /// r1 = birth time ns, r2 = statx attributes, r3 = mount id. Magic links as Open (r0 = u64::MAX, r1 = fd).
+    Stat = 42,
+    /// a0 = dir; data = path; reply data = target, ret = its length.
+    ReadLink = 43,
+    /// a0 = dir, a1 = R_OK|W_OK|X_OK, a2 = AT_EACCESS|AT_SYMLINK_NOFOLLOW|AT_EMPTY_PATH; data = path.
+    Access = 44,
+    /// a0 = dir, a1 = mode & ~umask; data = path.
+    MkDir = 45,
+    /// a0 = dir, a1 = mode with type & ~umask, a2 = dev; data = path.
+    MkNod = 46,
+    /// a0 = dir, a1 = AT_REMOVEDIR or 0; data = path.
+    Unlink = 47,
+    /// a0 = old dir, a1 = new dir, a2 = RENAME_* flags; data = two paths.
+    Rename = 48,
+    /// a0 = old dir, a1 = new dir, a2 = AT_SYMLINK_FOLLOW|AT_EMPTY_PATH; data = two paths.
+    Link = 49,
+    /// a0 = dir of the new name; data = target and path (two).
+    Symlink = 50,
+    /// a0 = dir, a1 = mode, a2 = AT_SYMLINK_NOFOLLOW|AT_EMPTY_PATH; data = path.
+    ChMod = 51,
+    /// a0 = dir, a1 = uid (u32::MAX keep), a2 = gid, a3 = AT_* as above; data = path.
+    ChOwn = 52,
+    /// a0 = dir, a1 = AT_*, a2, a3 = atime s, ns (UTIME_NOW/OMIT in ns), a4, a5 = mtime; data = path.
+    UTimens = 53,
+    /// a0 = length; data = path (truncate(2)); with a1 = 1: a2 = desc instead (ftruncate).
+    Truncate = 54,
+    /// data = path (chdir), or with a1 = 1: a2 = desc (fchdir).
+    ChDir = 55,
+    /// data = path.
+    ChRoot = 56,
+    /// reply data = absolute path, ret = its length.
+    GetCwd = 57,
+    /// a0 = dir, a1 = 1: data is empty and dir is the desc; data = path; reply data = one `abi::fs::Statfs`.
+    StatFs = 58,
+    /// a0 = dir/desc, a1 = 0 get, 1 set, 2 list, 3 remove, a2 = flags (XATTR_*), a3 = AT_SYMLINK_NOFOLLOW|AT_EMPTY_PATH;
+    /// data = wire { path, name, value }; reply data = value or list, ret = its length.
+    XAttr = 59,
+    /// mount(2) and umount2(2) where supported: a0 = 0 mount, 1 umount, a1 = flags; data = wire{source, target, fstype, data}.
+    Mount = 60,
+    /// a0 = desc of an inotify object, a1 = mask, a2 = wd to remove with a3 = 1; data = path; ret = wd.
+    INotify = 61,
+
+    // Descriptions
+    /// a0 = desc → Stat (r0…r3 as Stat).
+    FStat = 80,
+    /// a0 = desc, a1 = length ≤ SLOT_DATA; offset in the monitor; ret = bytes, reply data = them.
+    Read = 81,
+    /// a0 = desc; data = bytes; O_APPEND as published; ret = bytes written. r0 = file offset afterwards.
+    Write = 82,
+    /// a0 = desc, a1 = length, a2 = offset. ret = bytes, reply data = them.
+    PRead = 83,
+    /// a0 = desc, a1 = offset, a2 = 1: at the end whatever a1 says (O_APPEND); data = bytes; ret = bytes, r0 = offset afterwards.
+    PWrite = 84,
+    /// a0 = desc, a1 = i64 offset, a2 = whence; ret = resulting offset. Also SEEK_DATA and SEEK_HOLE (which do not move
+    /// the monitor's offset if a3 = 1: the sole holder keeps its own).
+    Seek = 85,
+    /// a0 = desc, a1 = offset: the sole holder gives its offset back. NOREPLY allowed.
+    Recall = 86,
+    /// a0 = desc; ret = offset: a sole holder takes the offset over.
+    TakeOffset = 87,
+    /// a0 = desc. NOREPLY.
+    Close = 88,
+    /// a0 = desc, a1 = status flags: F_SETFL.
+    SetFlags = 89,
+    /// a0 = desc, a1 = 1: from the start; reply data = `Dirent64` records that fit a2 bytes, ret = bytes.
+    GetDents = 90,
+    /// a0 = desc, a1 = 1 data only.
+    FSync = 91,
+    /// a0 = desc, a1 = mode, a2 = offset, a3 = length.
+    FAllocate = 92,
+    /// a0 = desc, a1 = LOCK_SH/EX/UN. EAGAIN when held by others (then EV_RETRY).
+    FLock = 93,
+    /// a0 = desc, a1 = F_GETLK/F_SETLK/F_OFD_* number (SETLKW as SETLK, a7 = 1: the caller will wait, for EDEADLK),
+    /// a2 = type, a3 = start (absolute), a4 = length; for GETLK: r0 = type, r1 = start, r2 = len, r3 = pid. EAGAIN, EV_RETRY.
+    Lock = 94,
+    /// a0 = desc: the region of its file pages. regions[0]; a1 = 1: for writing through MAP_SHARED. ret = 0; r0 = file size.
+    FileRegion = 95,
+    /// a0 = desc: its ring region; regions[0].
+    AttachRegion = 96,
+    /// a0 = desc; ret = POLL* bits of a `Stream`, and of a listening or connecting socket; arms the object's event.
+    PollDesc = 97,
+    /// a0 = desc, a1 = ioctl number, data = argument bytes; ret = value, reply data = result bytes (terminals, FIONREAD).
+    IoCtl = 98,
+    /// a0 = source desc, a1 = offset, a2 = target desc, a3 = offset, a4 = length: copy_file_range between files; ret = bytes.
+    CopyRange = 99,
+    /// a0 = desc → Info (as it is now: a socket after connect, a passed description).
+    DescInfo = 100,
+    /// a0 = desc, a1 = seals to add, or u64::MAX to ask. ret = seals.
+    Seals = 101,
+
+    // Things without names
+    /// a0 = flags (O_NONBLOCK, O_DIRECT); reply data = Info of the read end, then of the write end; regions[0] the ring.
+    Pipe = 120,
+    /// a0 = initial value, a1 = EFD flags → Info; regions[0].
+    EventFd = 121,
+    /// a0 = MFD_* flags; data = name → Info.
+    MemFd = 122,
+    /// a0 = length: anonymous shared memory; regions[0]. It lives as long as some process has it attached.
+    SharedAnon = 123,
+    /// a0 = region: this process no longer has it mapped. NOREPLY.
+    Detach = 124,
+    /// Allocates a pty pair → Info of the master (the slave opens by name).
+    PtyOpen = 125,
+    /// a0 = desc of a pipe, a1 = capacity: F_SETPIPE_SZ. ret = capacity; the ring may move: regions[0], → Info.
+    PipeSize = 126,
+    /// a0 = flags → Info of an inotify object.
+    INotifyOpen = 127,
+
+    // Sockets
+    /// a0 = domain, a1 = type with SOCK_NONBLOCK, a2 = protocol → Info.
+    Socket = 140,
+    /// As Socket; reply data = two Infos; regions[0] holds the rings of both.
+    SocketPair = 141,
+    /// a0 = desc; data = sockaddr.
+    Bind = 142,
+    /// a0 = desc, a1 = backlog.
+    Listen = 143,
+    /// a0 = desc; data = sockaddr. ret 0: connected → Info, regions[0]; EINPROGRESS: the object tells (then `DescInfo`);
+    /// for datagram sockets only sets the peer.
+    Connect = 144,
+    /// a0 = desc, a1 = flags (SOCK_NONBLOCK) → Info of the connection, then (r0 bytes) the peer's sockaddr; regions[0].
+    /// EAGAIN: queue empty, and the member is armed for one event of the object (a2 = 1: exclusive, wake one).
+    Accept = 145,
+    /// a0 = desc, a1 = 0 own, 1 peer; reply data = sockaddr, ret = its length.
+    SockName = 146,
+    /// a0 = desc, a1 = level, a2 = name; reply data = value.
+    GetSockOpt = 147,
+    /// a0 = desc, a1 = level, a2 = name; data = value.
+    SetSockOpt = 148,
+    /// a0 = desc, a1 = SHUT_*.
+    Shutdown = 149,
+    /// a0 = desc, a1 = MSG flags, a2 = address length; data = sockaddr, then payload: one datagram or seqpacket record.
+    /// ret = bytes; EAGAIN: the receiver's queue is full, and the socket's object tells when to retry.
+    SendTo = 150,
+    /// a0 = desc, a1 = stream position (ring tail) that the data belongs to; data = `anc::Sent` for a stream socket.
+    /// For records: a1 = u64::MAX, data = wire { bytes anc::Sent, bytes sockaddr, bytes payload }: sent as one.
+    SendAnc = 151,
+    /// a0 = desc, a1 = ring head; reply data = `anc::Received` of the record at or before that position. ret = 0; r0 = its
+    /// stream position. ENODATA: none.
+    RecvAnc = 152,
+    /// a0 = desc, a1 = bytes: a record's place in a receive queue was freed (only after SendTo answered someone EAGAIN).
+    RecvSpace = 153,
+
+    // Futexes in shared memory
+    /// a0 = region, a1 = offset, a2 = bitset: this member waits; woken by an inbox message. ret 0: registered.
+    FutexWait = 160,
+    /// a0 = region, a1 = offset, a2 = count, a3 = bitset. ret = woken.
+    FutexWake = 161,
+    /// a0 = region, a1 = offset: the wait ended otherwise; ret = 1 if a wake-up had been sent already.
+    FutexCancel = 162,
+    /// a0 = region, a1 = offset, a2 = wake, a3 = requeue, a4 = region2, a5 = offset2. ret = woken + requeued.
+    FutexRequeue = 163,
+    /// System V: a0 = 0 shmget(a1 key, a2 size, a3 flags), 1 shmat(a1 id, a2 flags; regions[0], r0 size), 2 shmdt(a1 id),
+    /// 3 shmctl(a1 id, a2 cmd; data ds).
+    SysVShm = 164,
+    /// a0 = 0 semget(a1 key, a2 n, a3 flags), 1 semop(a1 id; data = sembufs; EAGAIN + EV_RETRY), 2 semctl(a1 id, a2 num, a3 cmd, data).
+    SysVSem = 165,
+    /// a0 = 0 msgget(a1 key, a2 flags), 1 msgsnd(a1 id; data = type u64 + text; EAGAIN + EV_RETRY), 2 msgrcv(a1 id, a2 size, a3
+    /// type, a4 flags; EAGAIN + EV_RETRY), 3 msgctl(a1 id, a2 cmd; data).
+    SysVMsg = 166,
+}
+
+/// `ForkPrepare` flag: the child is a vfork child that lives in its parent's member until `SpawnExec` or `Exit`.
+pub const FORK_VFORK: u64 = 1;
+/// `ForkPrepare` flag: CLONE_PARENT, the new process is the caller's sibling.
+pub const FORK_PARENT: u64 = 2;
+/// `ForkPrepare` flag: the child does not share the file system context but gets a copy (always, unless CLONE_FS).
+pub const FORK_SHARE_FS: u64 = 4;
