@@ -3,11 +3,14 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod auxv;
 pub mod errno;
 pub mod fs;
 pub mod mm;
 pub mod nr;
+pub mod poll;
 pub mod regs;
+pub mod signal;
 pub mod time;
 pub mod uio;
 pub mod user;
