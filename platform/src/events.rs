@@ -1,0 +1,20 @@
+//! Events: pending bits plus a doorbell. See `protocol::events`.
+
+/// The member's events.
+pub trait Events {
+    /// Own slot.
+    fn slot(&self) -> u32;
+    /// Marks an event pending for a slot (0: the monitor) and wakes it if it sleeps.
+    fn notify(&self, slot: u32, event: u32);
+    /// Makes a member enter its kernel soon even if the app runs (for signals between own threads: itself).
+    fn kick_self(&self);
+    /// True when an event may be pending.
+    fn pending(&self) -> bool;
+    /// Takes all pending events.
+    fn take(&self, each: &mut dyn FnMut(u32));
+    /// Sleeps until an event is pending, a kick comes, or the monotonic time `deadline` (ns) is reached. May spin briefly
+    /// first. May return early.
+    fn wait(&self, deadline: Option<u64>);
+    /// Lets others run for a moment (a ring's lock is held elsewhere).
+    fn relax(&self);
+}
