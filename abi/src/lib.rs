@@ -6,9 +6,11 @@
 pub mod auxv;
 pub mod errno;
 pub mod fs;
+pub mod ipc;
 pub mod mm;
 pub mod nr;
 pub mod poll;
+pub mod process;
 pub mod regs;
 pub mod signal;
 pub mod time;
