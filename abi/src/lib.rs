@@ -6,6 +6,7 @@
 pub mod auxv;
 pub mod errno;
 pub mod fs;
+pub mod ioctl;
 pub mod ipc;
 pub mod mm;
 pub mod nr;
@@ -13,6 +14,7 @@ pub mod poll;
 pub mod process;
 pub mod regs;
 pub mod signal;
+pub mod socket;
 pub mod time;
 pub mod uio;
 pub mod user;
