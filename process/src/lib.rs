@@ -1,2 +1,20 @@
+//! Processes and threads of a member: scheduler, waiting, and (in their own modules) address space, program loading,
+//! signals, futexes, fork, exec, wait.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod inbox;
+pub mod kernel;
+pub mod mm;
+pub mod proc;
+pub mod sched;
+pub mod signal;
+pub mod thread;
+pub mod timer;
+pub mod wait_on;
+
+pub use kernel::{Kernel, kernel};
+pub use proc::Process;
+pub use thread::Thread;

@@ -1,0 +1,87 @@
+//! The one table of system calls: number, name, arguments, handler, support level, note. It makes the dispatch, the
+//! trace, `offshoot syscalls` and the coverage page.
+
+use abi::errno::SysResult;
+
+use crate::arg::ArgKind;
+use crate::cx::Cx;
+
+/// How much of a call is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// All that Linux does and a program can see.
+    Full,
+    /// What the note says is missing.
+    Partial,
+}
+
+/// A handler: takes the call's context, gives the value or the error.
+pub type Handler = fn(&mut Cx<'_>) -> SysResult<usize>;
+
+/// One system call.
+pub struct Row {
+    pub nr: usize,
+    pub name: &'static str,
+    pub args: &'static [(&'static str, ArgKind)],
+    pub level: Level,
+    /// What is missing or special; empty for a plain full call.
+    pub note: &'static str,
+    pub handler: Handler,
+}
+
+/// Declares a family's rows: `nr name(arg: Type, …) Level "note" => handler;`. Handlers take the context and the decoded
+/// arguments.
+#[macro_export]
+macro_rules! syscalls {
+    ($($nr:ident $name:ident($($arg:ident: $ty:ty),*) $level:ident $note:literal => $handler:path;)*) => {
+        /// This family's rows of the table.
+        pub const ROWS: &[$crate::table::Row] = &[$(
+            $crate::table::Row {
+                nr: abi::nr::$nr,
+                name: stringify!($name),
+                args: &[$((stringify!($arg), <$ty as $crate::arg::FromArg>::KIND)),*],
+                level: $crate::table::Level::$level,
+                note: $note,
+                handler: {
+                    #[allow(unused_mut, unused_variables, unused_assignments)]
+                    fn call(cx: &mut $crate::cx::Cx<'_>) -> abi::errno::SysResult<usize> {
+                        let mut i = 0;
+                        $(
+                            let $arg = <$ty as $crate::arg::FromArg>::from_arg(cx.frame.arg(i))?;
+                            i += 1;
+                        )*
+                        $handler(cx, $($arg),*)
+                    }
+                    call
+                },
+            },
+        )*];
+    };
+}
+
+/// All families. A new family is added here.
+const FAMILIES: &[&[Row]] = &[crate::ids::ROWS];
+
+/// Largest number in the table, plus one.
+pub const TABLE_SIZE: usize = 512;
+
+static TABLE: [Option<&'static Row>; TABLE_SIZE] = {
+    let mut table = [None; TABLE_SIZE];
+    let mut f = 0;
+    while f < FAMILIES.len() {
+        let rows: &'static [Row] = FAMILIES[f];
+        let mut i = 0;
+        while i < rows.len() {
+            assert!(table[rows[i].nr].is_none(), "two rows for one number");
+            table[rows[i].nr] = Some(&rows[i]);
+            i += 1;
+        }
+        f += 1;
+    }
+    table
+};
+
+/// The row of a number.
+pub fn row(nr: usize) -> Option<&'static Row> {
+    TABLE.get(nr).copied().flatten()
+}

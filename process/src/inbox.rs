@@ -1,0 +1,6 @@
+//! Messages from the monitor become signals, continues and futex wake-ups.
+
+use protocol::inbox::Message;
+
+/// Handles one message.
+pub fn handle(_msg: Message) {}

@@ -1,0 +1,76 @@
+//! A process as its member's kernel sees it.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use platform::sync::{Mutex, Rank};
+use vfs::fdtable::FdTable;
+
+use crate::Thread;
+use crate::mm::AddressSpace;
+use crate::signal::ProcessSignals;
+
+/// Credentials as the monitor has them, cached for the get calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Creds {
+    /// Real, effective, saved, filesystem uid; then the same for gid.
+    pub ids: [u32; 8],
+    pub groups: Vec<u32>,
+}
+
+/// A process. All members run one; during vfork a second one (or more) lives beside it with the same address space.
+pub struct Process {
+    pid: AtomicU32,
+    pub mm: Arc<AddressSpace>,
+    pub fds: Arc<FdTable>,
+    pub signals: Arc<ProcessSignals>,
+    pub threads: Mutex<Vec<Arc<Thread>>>,
+    pub creds: Mutex<Creds>,
+    pub umask: AtomicU32,
+    /// Soft and hard limits by RLIMIT number.
+    pub rlimits: Mutex<[(u64, u64); 16]>,
+    /// Path of the executable, command name (up to 15 bytes), arguments and environment as given to exec.
+    pub image: Mutex<Image>,
+}
+
+/// What /proc/PID shows of the running program.
+#[derive(Clone, Debug, Default)]
+pub struct Image {
+    pub exe: Vec<u8>,
+    pub comm: Vec<u8>,
+    pub argv: Vec<Vec<u8>>,
+    pub envp: Vec<Vec<u8>>,
+}
+
+impl Process {
+    /// A process without threads.
+    pub fn new(
+        pid: u32,
+        mm: Arc<AddressSpace>,
+        fds: Arc<FdTable>,
+        signals: Arc<ProcessSignals>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            pid: AtomicU32::new(pid),
+            mm,
+            fds,
+            signals,
+            threads: Mutex::new(Rank::Process, Vec::new()),
+            creds: Mutex::new(Rank::Leaf, Creds::default()),
+            umask: AtomicU32::new(0o022),
+            rlimits: Mutex::new(Rank::Leaf, [(u64::MAX, u64::MAX); 16]),
+            image: Mutex::new(Rank::Leaf, Image::default()),
+        })
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.pid.load(Ordering::Relaxed)
+    }
+
+    /// In a clone: the process is now the child.
+    pub fn set_pid(&self, pid: u32) {
+        self.pid.store(pid, Ordering::Relaxed);
+    }
+}

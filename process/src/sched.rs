@@ -1,0 +1,240 @@
+//! The scheduler: round robin over runnable threads on the member's virtual CPU, and the place where events from other
+//! members and the monitor become wake-ups.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+
+use platform::sync::{Mutex, Rank};
+use protocol::EV_INBOX;
+
+use crate::Thread;
+use crate::kernel::kernel;
+use crate::wait_on::Registration;
+
+/// Run queue and waiters by key.
+pub struct Sched {
+    run: Mutex<RunQueue>,
+    waiters: Mutex<BTreeMap<u32, Vec<Arc<Registration>>>>,
+}
+
+struct RunQueue {
+    current: Option<Arc<Thread>>,
+    ready: VecDeque<Arc<Thread>>,
+    sleepers: Vec<Arc<Thread>>,
+    dead: Option<Arc<Thread>>,
+}
+
+/// Time slice when several threads are runnable, in nanoseconds.
+pub const SLICE_NS: u64 = 10_000_000;
+
+impl Sched {
+    pub(crate) fn new() -> Self {
+        Self {
+            run: Mutex::new(
+                Rank::Scheduler,
+                RunQueue { current: None, ready: VecDeque::new(), sleepers: Vec::new(), dead: None },
+            ),
+            waiters: Mutex::new(Rank::Waiters, BTreeMap::new()),
+        }
+    }
+
+    /// The running thread.
+    pub fn current(&self) -> Arc<Thread> {
+        self.run.lock().current.clone().unwrap_or_else(|| unreachable!("no current thread"))
+    }
+
+    /// Makes the calling context the given thread (start of the member).
+    pub fn adopt(&self, thread: Arc<Thread>) {
+        self.run.lock().current = Some(thread);
+    }
+
+    /// Adds a thread that can run.
+    pub fn spawn(&self, thread: Arc<Thread>) {
+        self.run.lock().ready.push_back(thread);
+    }
+
+    /// True when another thread could run now.
+    pub fn others_ready(&self) -> bool {
+        !self.run.lock().ready.is_empty()
+    }
+
+    pub(crate) fn register(&self, reg: &Arc<Registration>, keys: &[u32]) {
+        let mut w = self.waiters.lock();
+        for k in keys {
+            w.entry(*k).or_default().push(reg.clone());
+        }
+    }
+
+    pub(crate) fn unregister(&self, reg: &Arc<Registration>, keys: &[u32]) {
+        let mut w = self.waiters.lock();
+        for k in keys {
+            if let Some(list) = w.get_mut(k) {
+                if let Some(i) = list.iter().position(|t| Arc::ptr_eq(t, reg)) {
+                    list.swap_remove(i);
+                }
+                if list.is_empty() {
+                    w.remove(k);
+                }
+            }
+        }
+    }
+
+    /// Wakes all threads that are registered for `key`.
+    pub fn wake(&self, key: u32) {
+        self.wake_some(key, usize::MAX);
+    }
+
+    /// Wakes up to `max` threads that are registered for `key` and not woken yet; gives how many.
+    pub fn wake_some(&self, key: u32, max: usize) -> usize {
+        let list = self.waiters.lock().get(&key).cloned().unwrap_or_default();
+        let fresh = list.into_iter().filter(|r| !r.woken.swap(true, Ordering::SeqCst));
+        fresh.take(max).map(|r| self.nudge(&r.thread)).count()
+    }
+
+    /// Makes a sleeping thread look at its condition (signals, death) without counting as a wake-up.
+    pub fn nudge(&self, thread: &Arc<Thread>) {
+        let mut run = self.run.lock();
+        if let Some(i) = run.sleepers.iter().position(|t| Arc::ptr_eq(t, thread)) {
+            let t = run.sleepers.swap_remove(i);
+            run.ready.push_back(t);
+        }
+    }
+
+    /// Puts the calling thread to sleep until it is made ready, or its deadline passes.
+    pub(crate) fn sleep(&self, thread: &Arc<Thread>, deadline: Option<u64>) {
+        thread.deadline.store(deadline.unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.run.lock().sleepers.push(thread.clone());
+        self.run_next();
+    }
+
+    /// Lets other runnable threads run first.
+    pub fn yield_now(&self) {
+        self.poll_events();
+        let mut run = self.run.lock();
+        if run.ready.is_empty() {
+            return;
+        }
+        let Some(me) = run.current.clone() else { return };
+        run.ready.push_back(me);
+        drop(run);
+        self.run_next();
+    }
+
+    /// Ends the calling thread: it never runs again; its context is freed by the next one.
+    pub fn exit_current(&self) -> ! {
+        {
+            let mut run = self.run.lock();
+            run.dead = run.current.take();
+        }
+        self.run_next();
+        unreachable!("an ended thread ran again")
+    }
+
+    /// Switches to the next runnable thread, waiting for events when there is none.
+    fn run_next(&self) {
+        let k = kernel();
+        loop {
+            self.poll_events();
+            let mut run = self.run.lock();
+            if let Some(next) = run.ready.pop_front() {
+                let me = run.current.replace(next.clone());
+                drop(run);
+                if me.as_ref().is_some_and(|me| Arc::ptr_eq(me, &next)) {
+                    return;
+                }
+                if let Some(context) = next.context() {
+                    drop((next, me));
+                    k.platform.switch_context(context);
+                    self.after_switch();
+                }
+                return;
+            }
+            let deadline = run
+                .sleepers
+                .iter()
+                .map(|t| t.deadline.load(Ordering::Relaxed))
+                .min()
+                .filter(|d| *d != u64::MAX);
+            drop(run);
+            let timers = crate::timer::next_deadline();
+            let deadline = match (deadline, timers) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            k.platform.wait(deadline);
+        }
+    }
+
+    /// Frees the context of a thread that ended; the first thing that a context does when it is switched to.
+    pub fn after_switch(&self) {
+        let dead = self.run.lock().dead.take();
+        if let Some(context) = dead.and_then(|t| t.context()) {
+            kernel().platform.free_context(context);
+        }
+    }
+
+    /// Takes pending events and due timers and turns them into wake-ups and signals.
+    pub fn poll_events(&self) {
+        let k = kernel();
+        if k.platform.pending() {
+            let mut inbox = false;
+            k.platform.take(&mut |ev| {
+                if ev == EV_INBOX {
+                    inbox = true;
+                } else {
+                    self.wake(ev);
+                }
+            });
+            if inbox {
+                let control = k.host.control();
+                while let Some(msg) = protocol::inbox::pop(&control) {
+                    crate::inbox::handle(msg);
+                }
+            }
+        }
+        crate::timer::run_due();
+        self.wake_due();
+    }
+
+    fn wake_due(&self) {
+        let mut run = self.run.lock();
+        if run.sleepers.iter().all(|t| t.deadline.load(Ordering::Relaxed) == u64::MAX) {
+            return;
+        }
+        let now = kernel().platform.monotonic();
+        let mut i = 0;
+        while i < run.sleepers.len() {
+            if run.sleepers[i].deadline.load(Ordering::Relaxed) <= now {
+                let t = run.sleepers.swap_remove(i);
+                run.ready.push_back(t);
+            } else {
+                i += 1;
+            }
+        }
+    }
+
+    /// After a clone, in the child: only the calling thread exists. Gives the others, for their contexts to be freed.
+    pub fn forget_others(&self) -> Vec<Arc<Thread>> {
+        self.waiters.lock().clear();
+        let mut run = self.run.lock();
+        let mut gone: Vec<_> = run.ready.drain(..).collect();
+        gone.extend(run.sleepers.drain(..));
+        gone
+    }
+}
+
+/// `vfs::host::Block` of this kernel.
+pub(crate) fn block_for_host(key: u32, done: &mut dyn FnMut() -> bool) {
+    let waiter = crate::wait_on::Waiter::new(&[key]);
+    while !done() {
+        waiter.sleep(None, false);
+    }
+}
+
+/// `vfs::host::Caller` of this kernel.
+pub(crate) fn caller() -> (u32, u32) {
+    let t = crate::kernel::current();
+    (t.process.pid(), t.tid())
+}

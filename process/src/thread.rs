@@ -1,0 +1,71 @@
+//! A thread of the app: a kernel context with its user state.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use platform::ContextId;
+use platform::sync::{Mutex, Rank};
+
+use crate::Process;
+
+/// One thread. The scheduler owns `state`; signals live in the process's and thread's signal modules.
+pub struct Thread {
+    tid: AtomicU32,
+    pub process: Arc<Process>,
+    context: Mutex<Option<ContextId>>,
+    /// Set when a signal that is not blocked is pending, or the thread must die: leaves interruptible sleeps and makes the
+    /// exit path to user mode look.
+    pub attention: AtomicBool,
+    /// The thread must end (exit_group or exec by another thread).
+    pub dying: AtomicBool,
+    /// set_tid_address / CLONE_CHILD_CLEARTID.
+    pub clear_child_tid: AtomicUsize,
+    /// set_robust_list head.
+    pub robust_list: AtomicUsize,
+    /// Deadline while asleep, for the scheduler (u64::MAX: none).
+    pub deadline: AtomicU64,
+    /// Signal state of this thread.
+    pub signals: crate::signal::ThreadSignals,
+}
+
+impl Thread {
+    /// A thread that does not run yet.
+    pub fn new(tid: u32, process: Arc<Process>, context: Option<ContextId>) -> Arc<Self> {
+        Arc::new(Self {
+            tid: AtomicU32::new(tid),
+            process,
+            context: Mutex::new(Rank::Leaf, context),
+            attention: AtomicBool::new(false),
+            dying: AtomicBool::new(false),
+            clear_child_tid: AtomicUsize::new(0),
+            robust_list: AtomicUsize::new(0),
+            deadline: AtomicU64::new(u64::MAX),
+            signals: crate::signal::ThreadSignals::new(),
+        })
+    }
+
+    /// Thread id in the family's pid space.
+    pub fn tid(&self) -> u32 {
+        self.tid.load(Ordering::Relaxed)
+    }
+
+    /// After a clone the only thread takes the child's pid; after exec in a thread, the leader's.
+    pub fn set_tid(&self, tid: u32) {
+        self.tid.store(tid, Ordering::Relaxed);
+    }
+
+    /// Its kernel context.
+    pub fn context(&self) -> Option<ContextId> {
+        *self.context.lock()
+    }
+
+    /// Gives it a context.
+    pub fn set_context(&self, id: ContextId) {
+        *self.context.lock() = Some(id);
+    }
+
+    /// True when an interruptible sleep must end.
+    pub fn interrupt_pending(&self) -> bool {
+        self.attention.load(Ordering::SeqCst)
+    }
+}

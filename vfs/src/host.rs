@@ -1,0 +1,244 @@
+//! The member's line to its monitor: requests and replies through the control region.
+//!
+//! A request blocks the calling thread, never the member: while the reply is not there, other threads run (the
+//! `block` function, given by the scheduler). Requests are not interruptible; the monitor answers at once.
+
+use abi::errno::{Errno, SysResult, from_ret};
+use alloc::vec::Vec;
+use platform::sync::{Mutex, Rank};
+use platform::{Platform, RegionView};
+use protocol::control::{MemberSide, NOREPLY, RegionRef, Reply, Request, SLOT_DATA, data_at};
+use protocol::{EV_REPLY, MONITOR_SLOT, Op, SharedMem, family};
+
+/// Blocks the calling thread until the condition holds; it is checked again after each event `key`.
+pub type Block = fn(key: u32, done: &mut dyn FnMut() -> bool);
+
+/// Who asks: process and thread number, filled into each request.
+pub type Caller = fn() -> (u32, u32);
+
+/// The line to the monitor and the platform that it runs over.
+pub struct Host {
+    pub platform: &'static dyn Platform,
+    control: Mutex<RegionView>,
+    family: RegionView,
+    side: Mutex<MemberSide>,
+    block: Block,
+    caller: Caller,
+}
+
+impl Host {
+    /// A line over the platform's control region.
+    pub fn new(platform: &'static dyn Platform, block: Block, caller: Caller) -> Self {
+        Self {
+            platform,
+            control: Mutex::new(Rank::Channel, platform.control()),
+            family: platform.family(),
+            side: Mutex::new(Rank::Channel, MemberSide::new()),
+            block,
+            caller,
+        }
+    }
+
+    /// After a clone, in the child: a fresh control region is in place of the parent's.
+    pub fn rebind(&self) {
+        *self.control.lock() = self.platform.control();
+        *self.side.lock() = MemberSide::new();
+    }
+
+    /// The control region.
+    pub fn control(&self) -> RegionView {
+        self.control.lock().clone()
+    }
+
+    /// The family region.
+    pub fn family(&self) -> &RegionView {
+        &self.family
+    }
+
+    /// Own slot.
+    pub fn slot(&self) -> u32 {
+        self.platform.slot()
+    }
+
+    /// What the monitor publishes of a description.
+    pub fn desc_state(&self, desc: u32) -> family::DescState {
+        family::desc_state(&self.family, desc)
+    }
+
+    /// Starts a request: takes a slot whose buffer can be filled.
+    pub fn begin(&self, op: Op) -> Outgoing<'_> {
+        let control = self.control();
+        let mut slot = None;
+        let mut try_alloc = || {
+            slot = slot.or_else(|| self.side.lock().alloc(&control));
+            slot.is_some()
+        };
+        if !try_alloc() {
+            (self.block)(EV_REPLY, &mut try_alloc);
+        }
+        Outgoing { host: self, control, slot: slot.unwrap_or_default(), op, len: 0, sent: false }
+    }
+
+    /// A request without data.
+    pub fn call(&self, op: Op, args: &[u64]) -> SysResult<Answer<'_>> {
+        self.begin(op).send(args)
+    }
+
+    /// A request with data.
+    pub fn call_with(&self, op: Op, args: &[u64], data: &[u8]) -> SysResult<Answer<'_>> {
+        let mut out = self.begin(op);
+        out.put(data)?;
+        out.send(args)
+    }
+
+    /// A request that has no reply.
+    pub fn post(&self, op: Op, args: &[u64], data: &[u8]) -> SysResult<()> {
+        let mut out = self.begin(op);
+        out.put(data)?;
+        out.submit(args, NOREPLY);
+        Ok(())
+    }
+}
+
+/// A request being filled.
+pub struct Outgoing<'h> {
+    host: &'h Host,
+    control: RegionView,
+    slot: u32,
+    op: Op,
+    len: usize,
+    sent: bool,
+}
+
+impl<'h> Outgoing<'h> {
+    /// Room left in the buffer.
+    pub fn room(&self) -> usize {
+        SLOT_DATA - self.len
+    }
+
+    /// Appends data; ENAMETOOLONG-like overflow is reported as EINVAL.
+    pub fn put(&mut self, data: &[u8]) -> SysResult<()> {
+        if data.len() > self.room() {
+            return Err(Errno::EINVAL);
+        }
+        self.control.write(data_at(self.slot) + self.len, data);
+        self.len += data.len();
+        Ok(())
+    }
+
+    /// Appends `len` bytes of the app's memory.
+    pub fn put_user(&mut self, src: usize, len: usize) -> SysResult<()> {
+        if len > self.room() {
+            return Err(Errno::EINVAL);
+        }
+        self.host
+            .platform
+            .copy_in_region(&self.control, data_at(self.slot) + self.len, src, len)
+            .map_err(|_| Errno::EFAULT)?;
+        self.len += len;
+        Ok(())
+    }
+
+    fn submit(&mut self, args: &[u64], flags: u16) {
+        let (pid, tid) = (self.host.caller)();
+        let mut all = [0u64; 8];
+        all[..args.len()].copy_from_slice(args);
+        let req = Request { op: self.op as u16, flags, pid, tid, data_len: self.len as u32, args: all };
+        self.host.side.lock().submit(&self.control, self.slot, &req);
+        self.sent = true;
+        self.host.platform.notify(MONITOR_SLOT, self.host.slot());
+    }
+
+    /// Submits and waits for the reply. A negative result becomes the error.
+    pub fn send(mut self, args: &[u64]) -> SysResult<Answer<'h>> {
+        self.submit(args, 0);
+        let (control, slot) = (self.control.clone(), self.slot);
+        let mut done = || MemberSide::is_done(&control, slot);
+        if !done() {
+            (self.host.block)(EV_REPLY, &mut done);
+        }
+        let reply = MemberSide::reply(&control, slot);
+        let answer = Answer { host: self.host, control, slot, reply };
+        for (i, r) in reply.regions.iter().enumerate() {
+            if reply.deliver & (1 << i) != 0 {
+                self.host.platform.accept(r.id, r.size).map_err(|_| Errno::ENOMEM)?;
+            }
+        }
+        from_ret(reply.ret)?;
+        Ok(answer)
+    }
+}
+
+impl Drop for Outgoing<'_> {
+    fn drop(&mut self) {
+        if !self.sent {
+            self.host.side.lock().free(&self.control, self.slot);
+        }
+    }
+}
+
+/// A reply; its data stays readable until this is dropped.
+pub struct Answer<'h> {
+    host: &'h Host,
+    control: RegionView,
+    slot: u32,
+    reply: Reply,
+}
+
+impl Answer<'_> {
+    /// The value (not negative).
+    pub fn ret(&self) -> u64 {
+        self.reply.ret as u64
+    }
+    /// Further value `i`.
+    pub fn value(&self, i: usize) -> u64 {
+        self.reply.rets[i]
+    }
+    /// Region `i`, if the reply named one.
+    pub fn region(&self, i: usize) -> Option<RegionRef> {
+        Some(self.reply.regions[i]).filter(|r| r.id != 0)
+    }
+    /// Length of the data.
+    pub fn len(&self) -> usize {
+        self.reply.data_len as usize
+    }
+    /// True without data.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Copies data from `off` on; true when all of `dst` was there.
+    pub fn read(&self, off: usize, dst: &mut [u8]) -> bool {
+        let fits = off <= self.len() && dst.len() <= self.len() - off;
+        if fits {
+            self.control.read(data_at(self.slot) + off, dst);
+        }
+        fits
+    }
+    /// The data.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut v = alloc::vec![0; self.len()];
+        self.read(0, &mut v);
+        v
+    }
+    /// One structure at `off`; EIO when the reply is too short.
+    pub fn get<T: zerocopy::FromBytes + zerocopy::IntoBytes>(&self, off: usize) -> SysResult<T> {
+        let mut v = T::new_zeroed();
+        if self.read(off, v.as_mut_bytes()) { Ok(v) } else { Err(Errno::EIO) }
+    }
+    /// Copies `len` bytes of the data from `off` to the app's memory.
+    pub fn copy_out(&self, off: usize, dst: usize, len: usize) -> SysResult<()> {
+        if off > self.len() || len > self.len() - off {
+            return Err(Errno::EIO);
+        }
+        self.host
+            .platform
+            .copy_out_region(dst, &self.control, data_at(self.slot) + off, len)
+            .map_err(|_| Errno::EFAULT)
+    }
+}
+
+impl Drop for Answer<'_> {
+    fn drop(&mut self) {
+        self.host.side.lock().free(&self.control, self.slot);
+    }
+}
