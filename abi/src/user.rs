@@ -48,6 +48,7 @@ impl<T> UserRef<T> {
     }
 
     /// The `count`th element after this one.
+    #[allow(clippy::should_implement_trait, reason = "as a pointer's `add`, but checked")]
     pub fn add(self, count: usize) -> SysResult<Self> {
         let bytes = size_of::<T>().checked_mul(count).ok_or(Errno::EFAULT)?;
         self.byte_add(bytes)
