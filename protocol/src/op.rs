@@ -145,6 +145,10 @@ ops! {
     INotify = 61,
 
     // Descriptions
+    //
+    // `Read`, `Write` and `IoCtl` of a terminal: a7 = [`TTIN_IGNORED`] | [`TTOU_IGNORED`]; -ERESTARTSYS says that the
+    // caller is in a background process group and that the group has been sent SIGTTIN or SIGTTOU. `Read` takes in a6 the
+    // deadline in ns that VTIME set (0 at first) and gives back in r1 the one to wait until with EAGAIN (0: none).
     /// a0 = desc → Stat (r0…r3 as Stat).
     FStat = 80,
     /// a0 = desc, a1 = length ≤ SLOT_DATA; offset in the monitor; ret = bytes, reply data = them.
@@ -182,8 +186,10 @@ ops! {
     /// a0 = desc: its ring region; regions[0].
     AttachRegion = 96,
     /// a0 = desc; ret = POLL* bits of a `Stream`, and of a listening or connecting socket; arms the object's event.
+    /// a1 = 1: exclusively (EPOLLEXCLUSIVE): of the members armed so, a new connection wakes one.
     PollDesc = 97,
     /// a0 = desc, a1 = ioctl number, data = argument bytes; ret = value, reply data = result bytes (terminals, FIONREAD).
+    /// Arguments passed by value (TCSBRK, TCFLSH …) are data too, as a u64.
     IoCtl = 98,
     /// a0 = source desc, a1 = offset, a2 = target desc, a3 = offset, a4 = length: copy_file_range between files; ret = bytes.
     CopyRange = 99,
@@ -240,7 +246,8 @@ ops! {
     /// For records: a1 = u64::MAX, data = wire { bytes anc::Sent, bytes sockaddr, bytes payload }: sent as one.
     SendAnc = 151,
     /// a0 = desc, a1 = ring head; reply data = `anc::Received` of the record at or before that position. ret = 0; r0 = its
-    /// stream position. ENODATA: none.
+    /// stream position. ENODATA: none there; r0 = 1: the next one is at position r1, a read must not go beyond it.
+    /// a2 = 1: MSG_PEEK, the record stays (its descriptions are held by the caller all the same).
     RecvAnc = 152,
     /// a0 = desc, a1 = bytes: a record's place in a receive queue was freed (only after SendTo answered someone EAGAIN).
     RecvSpace = 153,
@@ -263,6 +270,11 @@ ops! {
     /// type, a4 flags; EAGAIN + EV_RETRY), 3 msgctl(a1 id, a2 cmd; data).
     SysVMsg = 166,
 }
+
+/// a7 of `Read`, `Write` and `IoCtl`: the calling thread ignores or blocks SIGTTIN.
+pub const TTIN_IGNORED: u64 = 1;
+/// a7 of `Read`, `Write` and `IoCtl`: the calling thread ignores or blocks SIGTTOU.
+pub const TTOU_IGNORED: u64 = 2;
 
 /// `ForkPrepare` flag: the child is a vfork child that lives in its parent's member until `SpawnExec` or `Exit`.
 pub const FORK_VFORK: u64 = 1;

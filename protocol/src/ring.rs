@@ -28,6 +28,15 @@ const WAITER_WORDS: usize = MAX_MEMBERS as usize / 64;
 pub const CLOSED_WRITE: u32 = 1;
 /// All readers are gone, or shut down their side: writers see EPIPE.
 pub const CLOSED_READ: u32 = 2;
+/// The ring moved to another region (F_SETPIPE_SZ): the data is there. Checked after taking a side's lock and on every
+/// wake-up; `AttachRegion` gives the new place.
+pub const MOVED: u32 = 4;
+/// The reader shut its side down (SHUT_RD of TCP): it sees the end when the ring is empty; writers notice nothing.
+pub const CLOSED_LOCAL: u32 = 8;
+/// No writer has been there yet (a FIFO opened O_RDONLY|O_NONBLOCK): reads see the end, but poll(2) no POLLHUP.
+pub const NO_WRITER_YET: u32 = 16;
+/// What the monitor puts into a lock word when it takes a side itself, for a moment; no member has this slot.
+pub const MONITOR_LOCK: u32 = u32::MAX;
 
 /// The ring's shared words contradict each other: another party lies or crashed in a way it cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +84,11 @@ impl<'a, M: SharedMem + ?Sized> Ring<'a, M> {
         self.mem.u32_at(self.base + off)
     }
 
+    /// The memory that the ring lies in.
+    pub fn mem(&self) -> &'a M {
+        self.mem
+    }
+
     /// Data bytes.
     pub fn capacity(&self) -> u32 {
         self.cap
@@ -114,7 +128,7 @@ impl<'a, M: SharedMem + ?Sized> Ring<'a, M> {
         self.word(CLOSED).fetch_and(!bits, Ordering::AcqRel);
     }
 
-    /// Pending error (errno) of a socket, taken by the call.
+    /// Pending error (errno) of the socket that reads from this ring, taken by the call.
     pub fn take_error(&self) -> u32 {
         self.word(ERROR).swap(0, Ordering::AcqRel)
     }

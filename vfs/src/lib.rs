@@ -1,3 +1,5 @@
+//! The virtual file system's state machines, for both sides: what a member's kernel does with its descriptors, and what
+//! the monitor does with names. Nothing here blocks.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -5,3 +7,4 @@ extern crate alloc;
 
 pub mod fdtable;
 pub mod host;
+pub mod record;
