@@ -147,8 +147,8 @@ ops! {
     // Descriptions
     //
     // `Read`, `Write` and `IoCtl` of a terminal: a7 = [`TTIN_IGNORED`] | [`TTOU_IGNORED`]; -ERESTARTSYS says that the
-    // caller is in a background process group and that the group has been sent SIGTTIN or SIGTTOU. `Read` takes in a6 the
-    // deadline in ns that VTIME set (0 at first) and gives back in r1 the one to wait until with EAGAIN (0: none).
+    // caller is in a background process group and that the group has been sent SIGTTIN or SIGTTOU. a6 of `Read` = 1: this
+    // repeats a read(2) that was answered EAGAIN (VTIME counts from its start).
     /// a0 = desc → Stat (r0…r3 as Stat).
     FStat = 80,
     /// a0 = desc, a1 = length ≤ SLOT_DATA; offset in the monitor; ret = bytes, reply data = them.
@@ -246,7 +246,7 @@ ops! {
     /// For records: a1 = u64::MAX, data = wire { bytes anc::Sent, bytes sockaddr, bytes payload }: sent as one.
     SendAnc = 151,
     /// a0 = desc, a1 = ring head; reply data = `anc::Received` of the record at or before that position. ret = 0; r0 = its
-    /// stream position. ENODATA: none there; r0 = 1: the next one is at position r1, a read must not go beyond it.
+    /// stream position. ret = 1: none there; r0 = 1: the next one is at position r1, a read must not go beyond it.
     /// a2 = 1: MSG_PEEK, the record stays (its descriptions are held by the caller all the same).
     RecvAnc = 152,
     /// a0 = desc, a1 = bytes: a record's place in a receive queue was freed (only after SendTo answered someone EAGAIN).
