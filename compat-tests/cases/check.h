@@ -112,6 +112,18 @@ __attribute__((unused)) static bool check_error(const char *name, long result, i
     return false;
 }
 
+__attribute__((unused)) static bool check_returned(const char *name, int error, int want, int line)
+{
+    if (error == want) {
+        say("ok %s", name);
+        return true;
+    }
+    say("not ok %s: returned %s, want %s", name, errno_name(error), errno_name(want));
+    dprintf(2, "line %d\n", line);
+    check_failures++;
+    return false;
+}
+
 __attribute__((unused)) static long check_result(const char *name, long result, int line)
 {
     if (result != -1) {
@@ -151,7 +163,7 @@ __attribute__((unused)) static long check_needed(long result, const char *text, 
 #define CHECK_RET(name, call, want)                                                                                    \
     ({                                                                                                                 \
         int result_ = (call);                                                                                          \
-        check_error(name, result_ ? -1 : 0, result_, want, __LINE__);                                                  \
+        check_returned(name, result_, want, __LINE__);                                                                 \
     })
 // The call does not fail; its value.
 #define CHECK_OK(name, call) check_result(name, (long)(call), __LINE__)
@@ -176,19 +188,19 @@ __attribute__((unused)) static int reap(pid_t pid)
 }
 
 // Runs the statement in a child, which then exits with 0 or, if a check in it failed, 1. The pid of the child.
-#define SPAWN(statement)                                                                                               \
+#define SPAWN(...)                                                                                                     \
     ({                                                                                                                 \
         pid_t pid_ = NEED(fork());                                                                                     \
         if (pid_ == 0) {                                                                                               \
             check_failures = 0;                                                                                        \
-            statement;                                                                                                 \
+            __VA_ARGS__;                                                                                               \
             CHILD_DONE();                                                                                              \
         }                                                                                                              \
         pid_;                                                                                                          \
     })
 
 // Runs the statement in a child and waits; the child's checks count here.
-#define IN_CHILD(name, statement) CHECK_EQ(name, reap(SPAWN(statement)), 0)
+#define IN_CHILD(name, ...) CHECK_EQ(name, reap(SPAWN(__VA_ARGS__)), 0)
 
 __attribute__((unused)) static void sleep_ms(long ms)
 {
