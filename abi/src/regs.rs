@@ -76,7 +76,8 @@ pub struct TrapFrame {
     /// One of the `KIND_*` constants.
     pub kind: u64,
     pub mxcsr: u32,
-    pub pad: u32,
+    /// What else the platform knows of the entry; see [`TrapFrame::trapped`] and [`TrapFrame::fault_signo`].
+    pub hint: u32,
     /// The address that a page fault touched (cr2).
     pub fault_addr: u64,
     /// The exception's error code.
@@ -116,7 +117,32 @@ pub const OFF_TRAPNO: usize = offset_of!(TrapFrame, trapno);
 pub const OFF_XMM: usize = offset_of!(TrapFrame, xmm);
 const_assert_eq!(OFF_XMM % 16, 0);
 
+/// In [`TrapFrame::hint`] of a system call: it came by a trap, not through a patched site.
+pub const HINT_TRAPPED: u32 = 1 << 31;
+
+/// [`TrapFrame::hint`] of a fault: the signal that Linux sends for it (0: unknown) and its `si_code`.
+pub const fn fault_hint(signo: i32, si_code: i32) -> u32 {
+    (signo as u32 & 0xff) | (si_code as u32 & 0xffff) << 8
+}
+
 impl TrapFrame {
+    /// True when this system call came by a trap, so that its site is worth patching.
+    pub const fn trapped(&self) -> bool {
+        self.kind == KIND_SYSCALL && self.hint & HINT_TRAPPED != 0
+    }
+
+    /// The signal that Linux sends for this fault, if the platform knows it. A page fault alone does not tell SIGSEGV
+    /// from SIGBUS (a file's page that is no more).
+    pub const fn fault_signo(&self) -> Option<i32> {
+        let signo = (self.hint & 0xff) as i32;
+        if self.kind == KIND_FAULT && signo != 0 { Some(signo) } else { None }
+    }
+
+    /// The `si_code` that goes with [`TrapFrame::fault_signo`].
+    pub const fn fault_si_code(&self) -> i32 {
+        (self.hint >> 8) as u16 as i16 as i32
+    }
+
     /// The number of the system call being made.
     pub const fn syscall_nr(&self) -> usize {
         self.orig_rax as usize

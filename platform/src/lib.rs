@@ -21,7 +21,7 @@ pub mod view;
 pub use clock::Clock;
 pub use clone::{CloneError, CloneMember, ClonePlan, Cloned};
 pub use events::Events;
-pub use machine::{Backing, ContextId, Fault, Machine, MemError, Prot};
+pub use machine::{Backing, CodeSpace, ContextId, Fault, Machine, MemError, Prot, TRAMPOLINES_LEN};
 pub use regions::Regions;
 pub use view::RegionView;
 

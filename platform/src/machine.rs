@@ -52,6 +52,18 @@ pub struct Entry {
     pub trap: fn(&mut TrapFrame),
 }
 
+/// Bytes of the memory that [`CodeSpace::trampolines_near`] maps, and its alignment.
+pub const TRAMPOLINES_LEN: usize = 0x1_0000;
+
+/// What [`Machine::patch_site`] needs of the kernel's bookkeeping of the app's mappings.
+pub trait CodeSpace {
+    /// Rights of the page at `addr` if it is mapped and a write to it stays private to the member; `None` otherwise.
+    fn private_rights(&self, addr: usize) -> Option<Prot>;
+    /// Finds [`TRAMPOLINES_LEN`] free bytes, so aligned and with every byte less than 1 GiB from `addr`, and maps them
+    /// anonymously, readable and executable. They stay until the kernel calls [`Machine::forget_sites`] for them.
+    fn trampolines_near(&mut self, addr: usize) -> Option<usize>;
+}
+
 /// Memory, user access, contexts, console, entropy, exit. Addresses and lengths of the memory operations are
 /// page-aligned and within the app's ranges ([`Machine::app_ranges`]).
 pub trait Machine {
@@ -112,10 +124,9 @@ pub trait Machine {
     fn restore_xstate(&self, frame: &mut TrapFrame, from: &[u8]) -> bool;
     /// Resets vector state to the initial one (exec).
     fn reset_xstate(&self, frame: &mut TrapFrame);
-    /// A warm system-call site: rewrites the code at `frame.rip` so that the next call does not trap. Called for calls that
-    /// trapped; does nothing where that is not needed or not safe. `near` maps a trampoline page for the app's code around
-    /// that address and is asked at most once per 2 GiB or so.
-    fn patch_site(&self, frame: &TrapFrame, near: &mut dyn FnMut(usize) -> Option<usize>);
+    /// Rewrites the code at the system call that `frame` made, so that the next call from there does not trap. To be
+    /// called for calls with [`TrapFrame::trapped`], before the frame is changed; does nothing where it is not safe.
+    fn patch_site(&self, frame: &TrapFrame, space: &mut dyn CodeSpace);
     /// The app's code was unmapped or replaced: forget the sites in the range.
     fn forget_sites(&self, addr: usize, len: usize);
 
