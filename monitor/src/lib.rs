@@ -1,1 +1,26 @@
+//! The monitor of one family: process table, names, open file descriptions, sockets, regions, clone, exit, wait
+//! and signals. One thread, one event loop; it never waits for a member, and it trusts nothing that a member says.
 
+pub mod call;
+pub mod config;
+pub mod descs;
+pub mod events;
+pub mod family;
+pub mod fs;
+pub mod ipc;
+pub mod mapping;
+pub mod members;
+pub mod net;
+pub mod object_table;
+pub mod objects;
+pub mod ops;
+pub mod poller;
+pub mod procs;
+pub mod published;
+pub mod regions;
+pub mod retry;
+pub mod streams;
+
+pub use call::{Answer, Call, OpResult};
+pub use config::Config;
+pub use family::Family;

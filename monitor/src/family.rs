@@ -1,0 +1,116 @@
+//! The family: everything that its monitor knows.
+
+use std::rc::Rc;
+
+use abi::Errno;
+use protocol::EV_RETRY;
+use protocol::ring::{Ring, Side};
+
+use crate::config::Config;
+use crate::descs::{Body, DescTable};
+use crate::events::EventsRegion;
+use crate::members::MemberTable;
+use crate::object_table::ObjectTable;
+use crate::poller::Poller;
+use crate::procs::ProcTable;
+use crate::published::FamilyRegion;
+use crate::regions::{RegionId, RegionTable};
+use crate::retry::{RetryKey, RetryList};
+use crate::{fs, ipc, net, objects, streams};
+
+/// A family.
+pub struct Family {
+    pub config: Config,
+    pub procs: ProcTable,
+    pub members: MemberTable,
+    pub descs: DescTable,
+    pub regions: RegionTable,
+    pub objects: ObjectTable,
+    pub events: EventsRegion,
+    pub published: Rc<FamilyRegion>,
+    pub poller: Poller,
+    pub retry: RetryList,
+    pub fs: fs::Server,
+    pub net: net::Server,
+    pub streams: streams::Server,
+    pub ipc: ipc::Server,
+}
+
+impl Family {
+    /// An empty family: no member, nothing open.
+    pub fn new(config: Config) -> anyhow::Result<Self> {
+        let published = Rc::new(FamilyRegion::new()?);
+        Ok(Self {
+            fs: fs::Server::new(&config)?,
+            net: net::Server::new(&config)?,
+            streams: streams::Server::new(&config)?,
+            ipc: ipc::Server::default(),
+            procs: ProcTable::default(),
+            members: MemberTable::default(),
+            descs: DescTable::new(published.clone()),
+            regions: RegionTable::default(),
+            objects: ObjectTable::default(),
+            events: EventsRegion::new()?,
+            poller: Poller::new()?,
+            retry: RetryList::default(),
+            published,
+            config,
+        })
+    }
+
+    /// A new description held by `pid`; on failure the body is released.
+    pub fn open_desc(&mut self, pid: u32, body: Body, flags: u32) -> Result<u32, Errno> {
+        self.descs.open(pid, body, flags).map_err(|(errno, body)| {
+            self.release(body);
+            errno
+        })
+    }
+
+    /// `pid` closes a description: the last holder's close releases it.
+    pub fn close_desc(&mut self, desc: u32, pid: u32) {
+        if let Some(body) = self.descs.drop_holder(desc, pid) {
+            self.release(body);
+        }
+    }
+
+    /// A message that carried `desc` was received or thrown away.
+    pub fn close_transit(&mut self, desc: u32) {
+        if let Some(body) = self.descs.drop_transit(desc) {
+            self.release(body);
+        }
+    }
+
+    /// Nobody refers to it any more.
+    pub fn release(&mut self, body: Body) {
+        match body {
+            Body::Node(node) => fs::release_node(self, node),
+            Body::INotify(id) => fs::release_inotify(self, id),
+            Body::Pipe(end) => objects::release_pipe(self, end),
+            Body::EventFd(e) => objects::release_eventfd(self, e),
+            Body::Socket(id) => net::release(self, id),
+            Body::Stream(id) => streams::release(self, id),
+            Body::Pty(end) => streams::release_pty(self, end),
+        }
+    }
+
+    /// Marks `event` pending for member `slot`.
+    pub fn notify(&self, slot: u32, event: u32) {
+        self.events.post(slot, event);
+    }
+
+    /// Tells those who wait on one side of a ring that `object` changed.
+    pub fn wake_ring(&mut self, region: RegionId, ring_off: usize, cap: u32, object: u32, side: Side) {
+        if let Ok(view) = self.regions.view(region) {
+            Ring::new(&*view, ring_off, cap).take_waiters(side, |slot| {
+                self.events.post(slot, object);
+            });
+        }
+    }
+
+    /// What `key` names changed: everyone who was answered EAGAIN for it may try again.
+    pub fn retry_all(&mut self, key: RetryKey) {
+        for slot in self.retry.take(key) {
+            self.notify(slot, EV_RETRY);
+        }
+    }
+}

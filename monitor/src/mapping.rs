@@ -1,0 +1,109 @@
+//! Memory files of the host, mapped into the monitor: the backing of every region that members share with it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use protocol::SharedMem;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+/// A new memory file of `size` bytes (rounded up to pages) that nobody can resize, so that a mapping of it never
+/// faults.
+pub fn memory_file(name: &str, size: u64) -> Result<OwnedFd, Errno> {
+    let fd = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    ftruncate(&fd, page_align(size))?;
+    fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW)?;
+    Ok(fd)
+}
+
+/// `size` rounded up to whole pages.
+pub fn page_align(size: u64) -> u64 {
+    size.checked_next_multiple_of(4096).unwrap_or(u64::MAX & !4095)
+}
+
+/// A memory file mapped shared, readable and writable.
+#[derive(Debug)]
+pub struct Mapped {
+    ptr: NonNull<u8>,
+    len: usize,
+}
+
+impl Mapped {
+    /// Maps `len` bytes of a file made by [`memory_file`].
+    pub fn new(fd: BorrowedFd<'_>, len: usize) -> Result<Self, Errno> {
+        let prot = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping at a place that the host chooses replaces nothing.
+        let ptr = unsafe { mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, fd, 0)? };
+        Ok(Self { ptr: NonNull::new(ptr.cast()).ok_or(Errno::NOMEM)?, len })
+    }
+
+    /// A new memory file and its mapping.
+    pub fn create(name: &str, size: usize) -> Result<(OwnedFd, Self), Errno> {
+        let fd = memory_file(name, size as u64)?;
+        let map = Self::new(fd.as_fd(), page_align(size as u64) as usize)?;
+        Ok((fd, map))
+    }
+
+    /// Address of byte `off`, of which `len` bytes must exist.
+    fn at(&self, off: usize, len: usize) -> NonNull<u8> {
+        assert!(off <= self.len && len <= self.len - off, "access outside of a mapping");
+        // SAFETY: within the mapping, checked above.
+        unsafe { self.ptr.add(off) }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours alone and no reference into it outlives `self`.
+        // A failure would leave the mapping, which is harmless.
+        let _ = unsafe { munmap(self.ptr.as_ptr().cast(), self.len) };
+    }
+}
+
+impl SharedMem for Mapped {
+    fn len(&self) -> usize {
+        self.len
+    }
+    fn u32_at(&self, off: usize) -> &AtomicU32 {
+        assert!(off.is_multiple_of(4));
+        // SAFETY: 1. in range (`at` checks) and aligned (the mapping is page-aligned); 2. everyone accesses it by
+        // atomics or raw copies; 3. it lives as long as `self`.
+        unsafe { self.at(off, 4).cast().as_ref() }
+    }
+    fn u64_at(&self, off: usize) -> &AtomicU64 {
+        assert!(off.is_multiple_of(8));
+        // SAFETY: as for `u32_at`.
+        unsafe { self.at(off, 8).cast().as_ref() }
+    }
+    fn read(&self, off: usize, dst: &mut [u8]) {
+        let src = self.at(off, dst.len());
+        // SAFETY: the source is in range, the destination is a slice of our own; tearing is tolerated.
+        unsafe { std::ptr::copy_nonoverlapping(src.as_ptr(), dst.as_mut_ptr(), dst.len()) }
+    }
+    fn write(&self, off: usize, src: &[u8]) {
+        let dst = self.at(off, src.len());
+        // SAFETY: as for `read`.
+        unsafe { std::ptr::copy_nonoverlapping(src.as_ptr(), dst.as_ptr(), src.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_bytes_are_the_same_memory() {
+        let (_fd, map) = Mapped::create("test", 100).expect("memfd");
+        assert_eq!(map.len(), 4096);
+        map.write(8, &7u64.to_le_bytes());
+        assert_eq!(map.u64_at(8).load(std::sync::atomic::Ordering::Relaxed), 7);
+    }
+
+    #[test]
+    fn a_memory_file_cannot_be_resized() {
+        let (fd, _map) = Mapped::create("test", 100).expect("memfd");
+        assert_eq!(ftruncate(&fd, 0), Err(Errno::PERM));
+    }
+}

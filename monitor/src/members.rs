@@ -1,0 +1,98 @@
+//! Members as the monitor has them: slot, control region, host process, and which processes live inside.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use protocol::inbox::Message;
+use protocol::{MAX_MEMBERS, MonitorSide};
+
+use crate::mapping::Mapped;
+use crate::regions::RegionId;
+
+/// The host process that is a member.
+pub struct HostProcess {
+    pub pid: u32,
+    pub pidfd: OwnedFd,
+}
+
+/// A member.
+pub struct Member {
+    pub generation: u32,
+    pub control: Rc<Mapped>,
+    pub control_region: RegionId,
+    pub side: MonitorSide,
+    /// The monitor's end of the control socket.
+    pub socket: OwnedFd,
+    /// None until a clone was confirmed.
+    pub host: Option<HostProcess>,
+    /// The process whose member this is; 0 when it has ended and the host process has not yet.
+    pub main: u32,
+    /// vfork children that live here for now.
+    pub guests: Vec<u32>,
+    /// Messages that found the inbox full.
+    pub overflow: VecDeque<Message>,
+}
+
+impl Member {
+    /// True when `pid` lives in this member.
+    pub fn hosts(&self, pid: u32) -> bool {
+        pid != 0 && (self.main == pid || self.guests.contains(&pid))
+    }
+}
+
+/// All members by slot.
+pub struct MemberTable {
+    slots: Vec<Option<Member>>,
+    next: u32,
+    generation: u32,
+}
+
+impl Default for MemberTable {
+    fn default() -> Self {
+        Self { slots: (0..MAX_MEMBERS).map(|_| None).collect(), next: 1, generation: 0 }
+    }
+}
+
+impl MemberTable {
+    /// A free slot, and the generation for its next owner. `None` when all are in use.
+    pub fn free_slot(&mut self) -> Option<(u32, u32)> {
+        let count = MAX_MEMBERS - 1;
+        let slot = (0..count)
+            .map(|i| (self.next - 1 + i) % count + 1)
+            .find(|slot| self.slots[*slot as usize].is_none())?;
+        self.next = slot % count + 1;
+        self.generation += 1;
+        Some((slot, self.generation))
+    }
+
+    /// Puts a member into its slot.
+    pub fn insert(&mut self, slot: u32, member: Member) {
+        self.slots[slot as usize] = Some(member);
+    }
+
+    /// Takes a member out.
+    pub fn remove(&mut self, slot: u32) -> Option<Member> {
+        self.slots.get_mut(slot as usize)?.take()
+    }
+
+    /// The member in `slot`.
+    pub fn get(&self, slot: u32) -> Option<&Member> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    /// The member in `slot`.
+    pub fn get_mut(&mut self, slot: u32) -> Option<&mut Member> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// All members.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Member)> {
+        (0..).zip(&self.slots).filter_map(|(i, m)| Some((i, m.as_ref()?)))
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.slots.iter().flatten().count()
+    }
+}

@@ -1,0 +1,67 @@
+//! The family region as the monitor writes it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use protocol::family::{self, DescState, ProcIds};
+use protocol::{PROTOCOL_VERSION, SharedMem};
+use rustix::fs::{SealFlags, fcntl_add_seals};
+use rustix::io::Errno;
+
+use crate::mapping::Mapped;
+
+/// What all members may read: generations, identities, state of descriptions.
+pub struct FamilyRegion {
+    mem: Mapped,
+    file: OwnedFd,
+}
+
+impl FamilyRegion {
+    /// A fresh region; the file that members get can only be mapped for reading.
+    pub fn new() -> Result<Self, Errno> {
+        let (file, mem) = Mapped::create("offshoot-family", family::REGION_SIZE)?;
+        fcntl_add_seals(&file, SealFlags::FUTURE_WRITE)?;
+        let me = Self { mem, file };
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        me.mem.u64_at(family::BOOT_WALL_NS).store(wall.as_nanos() as u64, Ordering::Relaxed);
+        me.mem.u64_at(family::FS_GENERATION).store(1, Ordering::Relaxed);
+        me.mem.u32_at(family::VERSION).store(PROTOCOL_VERSION, Ordering::Release);
+        Ok(me)
+    }
+
+    /// For members.
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// Whether the monitor runs or spins.
+    pub fn set_awake(&self, awake: bool) {
+        self.mem.u32_at(family::MONITOR_AWAKE).store(awake.into(), Ordering::Release);
+    }
+
+    /// Cached paths and attributes may be stale from here on.
+    pub fn bump_fs_generation(&self) {
+        self.mem.u64_at(family::FS_GENERATION).fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether members send trace lines.
+    pub fn set_trace(&self, on: bool) {
+        self.mem.u32_at(family::TRACE).store(on.into(), Ordering::Release);
+    }
+
+    /// Wall-clock time of the family's start in nanoseconds.
+    pub fn boot_wall_ns(&self) -> u64 {
+        self.mem.u64_at(family::BOOT_WALL_NS).load(Ordering::Relaxed)
+    }
+
+    /// Publishes the identity of the process in `slot`.
+    pub fn set_proc(&self, slot: u32, ids: ProcIds) {
+        family::set_proc_ids(&self.mem, slot, ids);
+    }
+
+    /// Publishes an open file description.
+    pub fn set_desc(&self, desc: u32, state: DescState) {
+        family::set_desc_state(&self.mem, desc, state);
+    }
+}
