@@ -10,6 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use abi::errno::{Errno, SysResult};
 use protocol::MAX_OBJECTS;
 
 use crate::Thread;
@@ -79,5 +80,27 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         kernel().sched.unregister(&self.reg, &self.keys);
+    }
+}
+
+/// Repeats `attempt` until it gives something else than EAGAIN, sleeping in between until a key is woken. `attempt` arms
+/// what it waits for (so that the keys' events come) *before* it looks at its condition. EAGAIN in the end means that
+/// `deadline` (monotonic ns) passed, ERESTARTSYS that a signal is to be handled.
+pub fn block_until<T>(
+    keys: &[u32],
+    deadline: Option<u64>,
+    mut attempt: impl FnMut() -> SysResult<T>,
+) -> SysResult<T> {
+    let waiter = Waiter::new(keys);
+    loop {
+        match attempt() {
+            Err(Errno::EAGAIN) => {}
+            done => return done,
+        }
+        match waiter.sleep(deadline, true) {
+            Wake::Woken => {}
+            Wake::TimedOut => return attempt(),
+            Wake::Interrupted => return Err(Errno::ERESTARTSYS),
+        }
     }
 }
