@@ -1,5 +1,8 @@
 //! The address space: mappings of the app, kept beside what the platform has mapped.
 
-/// The app's mappings.
-#[derive(Default)]
-pub struct AddressSpace {}
+mod brk;
+mod space;
+pub mod vma;
+
+pub use space::{AddressSpace, Place};
+pub use vma::{MappedFile, Source, Vma, VmaSet, page_down, page_up};

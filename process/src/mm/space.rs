@@ -1,0 +1,321 @@
+//! Operations on the address space: each changes the set of mappings and what the platform has mapped, together.
+
+use abi::errno::{Errno, SysResult};
+use abi::mm::PAGE_SIZE;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+use platform::sync::{Mutex, Rank};
+use platform::{Backing, MemError, Platform, Prot};
+
+use super::vma::{Source, Vma, VmaSet};
+
+/// Most mappings (vm.max_map_count's default).
+const MAX_MAPS: usize = 65_530;
+
+/// Where a new mapping may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Here if free, else anywhere (0: no wish).
+    Hint(usize),
+    /// Exactly here, over whatever is there.
+    Fixed(usize),
+    /// Exactly here, EEXIST if something is there.
+    FixedFree(usize),
+    /// Below 2 GiB.
+    Low,
+}
+
+pub(super) struct State {
+    pub(super) vmas: VmaSet,
+    /// Top of the area in which places are searched downwards.
+    pub(super) mmap_top: usize,
+    pub(super) brk_start: usize,
+    pub(super) brk_end: usize,
+}
+
+/// The app's mappings. Shared by a process and its vfork children.
+pub struct AddressSpace {
+    pub(super) state: Mutex<State>,
+    /// Limit on private writable memory in bytes (0: none), from the member's memory limit.
+    pub limit: AtomicU64,
+}
+
+impl From<SpaceError> for Errno {
+    fn from(e: SpaceError) -> Errno {
+        match e.0 {
+            MemError::NoMemory | MemError::BadRange => Errno::ENOMEM,
+            MemError::Denied => Errno::EACCES,
+        }
+    }
+}
+
+/// A platform's memory error on its way to an errno.
+pub(super) struct SpaceError(pub(super) MemError);
+
+impl AddressSpace {
+    /// No mappings; places are searched below `mmap_top`.
+    pub fn new(mmap_top: usize) -> Self {
+        Self {
+            state: Mutex::new(
+                Rank::AddressSpace,
+                State { vmas: VmaSet::default(), mmap_top, brk_start: 0, brk_end: 0 },
+            ),
+            limit: AtomicU64::new(0),
+        }
+    }
+
+    /// Maps. `len` is a positive multiple of the page size. Gives the address.
+    pub fn map(
+        &self,
+        pf: &dyn Platform,
+        place: Place,
+        len: usize,
+        prot: Prot,
+        max_prot: Prot,
+        shared: bool,
+        source: Source,
+    ) -> SysResult<usize> {
+        let mut st = self.state.lock();
+        let addr = st.choose(pf, place, len)?;
+        if st.vmas.len() >= MAX_MAPS {
+            return Err(Errno::ENOMEM);
+        }
+        self.check_limit(&st, len, prot, shared)?;
+        let backing = match &source {
+            Source::Anon(_) => Backing::Anon,
+            Source::Shared(id, offset) => Backing::Region { id: *id, offset: *offset, shared: true },
+            Source::File(f, offset) => Backing::Region { id: f.region, offset: *offset, shared },
+        };
+        pf.forget_sites(addr, len);
+        pf.map(addr, len, prot, backing).map_err(SpaceError)?;
+        let gone = st.vmas.insert(addr, Vma { end: addr + len, prot, max_prot, shared, source });
+        let left = st.unmapped_regions(&gone);
+        drop(st);
+        detach(pf, &left);
+        Ok(addr)
+    }
+
+    fn check_limit(&self, st: &State, len: usize, prot: Prot, shared: bool) -> SysResult<()> {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let counts = !shared && prot.contains(Prot::WRITE);
+        if limit != 0 && counts && (st.vmas.totals().1 + len) as u64 > limit {
+            return Err(Errno::ENOMEM);
+        }
+        Ok(())
+    }
+
+    /// Unmaps a page-aligned range; holes are fine.
+    pub fn unmap(&self, pf: &dyn Platform, addr: usize, len: usize) -> SysResult<()> {
+        let mut st = self.state.lock();
+        if !in_ranges(pf, addr, len) {
+            return Err(Errno::EINVAL);
+        }
+        pf.forget_sites(addr, len);
+        pf.unmap(addr, len).map_err(SpaceError)?;
+        let gone = st.vmas.remove(addr, addr + len);
+        let left = st.unmapped_regions(&gone);
+        drop(st);
+        detach(pf, &left);
+        Ok(())
+    }
+
+    /// Changes rights of a page-aligned range, all of which must be mapped (ENOMEM).
+    pub fn protect(&self, pf: &dyn Platform, addr: usize, len: usize, prot: Prot) -> SysResult<()> {
+        let mut st = self.state.lock();
+        if !in_ranges(pf, addr, len) || !st.vmas.covers(addr, addr + len) {
+            return Err(Errno::ENOMEM);
+        }
+        if st.vmas.overlapping(addr, addr + len).any(|(_, v)| !v.max_prot.contains(prot)) {
+            return Err(Errno::EACCES);
+        }
+        pf.protect(addr, len, prot).map_err(SpaceError)?;
+        st.vmas.protect(addr, addr + len, prot);
+        Ok(())
+    }
+
+    /// mremap(2) on one mapping. `to`: `None` stay or (if `may_move`) go anywhere, `Some` exactly there.
+    pub fn remap(
+        &self,
+        pf: &dyn Platform,
+        old: usize,
+        old_len: usize,
+        new_len: usize,
+        may_move: bool,
+        to: Option<usize>,
+    ) -> SysResult<usize> {
+        let mut st = self.state.lock();
+        let (start, vma) = st.vmas.at(old).map(|(s, v)| (s, v.clone())).ok_or(Errno::EFAULT)?;
+        let span = old_len.max(PAGE_SIZE);
+        if old + span > vma.end {
+            return Err(Errno::EFAULT);
+        }
+        let source = vma.source.advanced(old - start);
+        if to.is_none() && new_len <= old_len {
+            if new_len < old_len {
+                pf.unmap(old + new_len, old_len - new_len).map_err(SpaceError)?;
+                let gone = st.vmas.remove(old + new_len, old + old_len);
+                let left = st.unmapped_regions(&gone);
+                drop(st);
+                detach(pf, &left);
+            }
+            return Ok(old);
+        }
+        if new_len > old_len {
+            self.check_limit(&st, new_len - old_len, vma.prot, vma.shared)?;
+        }
+        let grown_end = old.checked_add(new_len).ok_or(Errno::ENOMEM)?;
+        let target = match to {
+            Some(at) => {
+                if !in_ranges(pf, at, new_len) || (at < old + old_len && old < at + new_len) {
+                    return Err(Errno::EINVAL);
+                }
+                at
+            }
+            None if old_len != 0
+                && old + old_len == vma.end
+                && st.vmas.is_free(vma.end, grown_end)
+                && in_ranges(pf, old, new_len) =>
+            {
+                old
+            }
+            None if may_move => st.choose(pf, Place::Hint(0), new_len)?,
+            None => return Err(Errno::ENOMEM),
+        };
+        let mut gone = Vec::new();
+        if to.is_some() {
+            gone = st.vmas.remove(target, target + new_len);
+            pf.unmap(target, new_len).map_err(SpaceError)?;
+        }
+        pf.forget_sites(old, old_len);
+        if old_len > new_len {
+            pf.unmap(old + new_len, old_len - new_len).map_err(SpaceError)?;
+        }
+        if old_len == 0 {
+            // A second mapping of shared pages (mremap with old size 0).
+            if !vma.shared {
+                return Err(Errno::EINVAL);
+            }
+            let backing = match &source {
+                Source::Shared(id, offset) => Backing::Region { id: *id, offset: *offset, shared: true },
+                Source::File(f, offset) => Backing::Region { id: f.region, offset: *offset, shared: true },
+                Source::Anon(_) => return Err(Errno::EINVAL),
+            };
+            pf.map(target, new_len, vma.prot, backing).map_err(SpaceError)?;
+        } else {
+            pf.move_pages(old, old_len.min(new_len), target, new_len).map_err(SpaceError)?;
+            let _ = st.vmas.remove(old, old + old_len);
+        }
+        st.vmas.insert(target, Vma { end: target + new_len, source, ..vma });
+        let left = st.unmapped_regions(&gone);
+        drop(st);
+        detach(pf, &left);
+        Ok(target)
+    }
+
+    /// Drops all mappings (exec).
+    pub fn clear(&self, pf: &dyn Platform, mmap_top: usize) {
+        let mut st = self.state.lock();
+        let all: Vec<(usize, usize)> = st.vmas.iter().map(|(s, v)| (s, v.end)).collect();
+        for (s, e) in all {
+            pf.forget_sites(s, e - s);
+            let _ = pf.unmap(s, e - s);
+        }
+        let gone = core::mem::take(&mut st.vmas);
+        let gone: Vec<_> = gone.iter().map(|(s, v)| (s, v.clone())).collect();
+        st.mmap_top = mmap_top;
+        st.brk_start = 0;
+        st.brk_end = 0;
+        let left = st.unmapped_regions(&gone);
+        drop(st);
+        detach(pf, &left);
+    }
+
+    /// Calls `f` with the mappings (for /proc/PID/maps, msync, madvise, mincore).
+    pub fn with<R>(&self, f: impl FnOnce(&VmaSet) -> R) -> R {
+        f(&self.state.lock().vmas)
+    }
+
+    /// Region and offset behind a shared mapping's address: the key of a shared futex there.
+    pub fn region_at(&self, addr: usize) -> Option<(u64, u64)> {
+        let st = self.state.lock();
+        let (start, v) = st.vmas.at(addr)?;
+        if !v.shared {
+            return None;
+        }
+        match &v.source {
+            Source::Shared(id, off) => Some((*id, off + (addr - start) as u64)),
+            Source::File(f, off) => Some((f.region, off + (addr - start) as u64)),
+            Source::Anon(_) => None,
+        }
+    }
+
+    /// A page for trampolines within a jump's reach of `code`; mapped executable.
+    pub fn trampoline_near(&self, pf: &dyn Platform, code: usize, len: usize) -> Option<usize> {
+        const REACH: usize = 0x7000_0000;
+        let mut st = self.state.lock();
+        let range = pf.app_ranges().iter().find(|(s, e)| code >= *s && code < *e)?;
+        let low = range.0.max(code.saturating_sub(REACH));
+        let high = range.1.min(code.saturating_add(REACH));
+        let at = st
+            .vmas
+            .find_gap_down(low, code, len)
+            .or_else(|| st.vmas.find_gap_down(code, high, len))?;
+        let prot = Prot::READ | Prot::EXEC;
+        pf.map(at, len, prot, Backing::Anon).ok()?;
+        let source = Source::Anon("[syscalls]");
+        st.vmas.insert(at, Vma { end: at + len, prot, max_prot: Prot::all(), shared: false, source });
+        Some(at)
+    }
+}
+
+impl State {
+    fn choose(&self, pf: &dyn Platform, place: Place, len: usize) -> SysResult<usize> {
+        let anywhere = || {
+            let high = pf.app_ranges().iter().find(|(s, e)| self.mmap_top > *s && self.mmap_top <= *e);
+            let (low, _) = high.copied().ok_or(Errno::ENOMEM)?;
+            let below = self.vmas.find_gap_down(low, self.mmap_top, len);
+            let above = || pf.app_ranges().iter().rev().find_map(|(s, e)| self.vmas.find_gap_down(*s, *e, len));
+            below.or_else(above).ok_or(Errno::ENOMEM)
+        };
+        match place {
+            Place::Fixed(at) if in_ranges(pf, at, len) => Ok(at),
+            Place::FixedFree(at) if in_ranges(pf, at, len) => {
+                if self.vmas.is_free(at, at + len) { Ok(at) } else { Err(Errno::EEXIST) }
+            }
+            Place::Fixed(_) | Place::FixedFree(_) => Err(Errno::ENOMEM),
+            Place::Hint(at) if at != 0 && in_ranges(pf, at, len) && self.vmas.is_free(at, at + len) => Ok(at),
+            Place::Hint(_) => anywhere(),
+            Place::Low => {
+                let (s, e) = pf.app_ranges().first().copied().ok_or(Errno::ENOMEM)?;
+                self.vmas.find_gap_down(s, e.min(0x7fff_ffff), len).ok_or(Errno::ENOMEM)
+            }
+        }
+    }
+
+    /// Shared regions among what is gone that have no mapping left.
+    fn unmapped_regions(&self, gone: &[(usize, Vma)]) -> Vec<u64> {
+        let mapped = |id: u64| self.vmas.iter().any(|(_, v)| matches!(v.source, Source::Shared(r, _) if r == id));
+        let mut ids: Vec<u64> = gone
+            .iter()
+            .filter_map(|(_, v)| if let Source::Shared(r, _) = v.source { Some(r) } else { None })
+            .filter(|id| !mapped(*id))
+            .collect();
+        ids.dedup();
+        ids
+    }
+}
+
+/// Tells the monitor which shared anonymous memory this process no longer maps. Not under the lock: it may block.
+fn detach(pf: &dyn Platform, regions: &[u64]) {
+    for id in regions {
+        pf.forget(*id);
+        // Without a monitor to tell there is nothing to keep account of.
+        let _ = crate::kernel().host.post(protocol::Op::Detach, &[*id], &[]);
+    }
+}
+
+/// True when the whole range is the app's to use.
+pub(super) fn in_ranges(pf: &dyn Platform, addr: usize, len: usize) -> bool {
+    let Some(end) = addr.checked_add(len) else { return false };
+    pf.app_ranges().iter().any(|(s, e)| addr >= *s && end <= *e)
+}
