@@ -207,7 +207,8 @@ ops! {
     MemFd = 122,
     /// a0 = length: anonymous shared memory; regions[0]. It lives as long as some process has it attached.
     SharedAnon = 123,
-    /// a0 = region: this process no longer has it mapped. NOREPLY.
+    /// a0 = region: this member uses it no longer (rings, file pages, shared memory): if a reply names it again, it is
+    /// delivered again. NOREPLY.
     Detach = 124,
     /// Allocates a pty pair → Info of the master (the slave opens by name).
     PtyOpen = 125,

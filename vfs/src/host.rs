@@ -24,6 +24,7 @@ pub struct Host {
     side: Mutex<MemberSide>,
     block: Block,
     caller: Caller,
+    pub(crate) regions: crate::region::Table,
 }
 
 impl Host {
@@ -36,6 +37,7 @@ impl Host {
             side: Mutex::new(Rank::Channel, MemberSide::new()),
             block,
             caller,
+            regions: crate::region::Table::new(),
         }
     }
 

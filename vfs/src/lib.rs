@@ -8,3 +8,4 @@ extern crate alloc;
 pub mod fdtable;
 pub mod host;
 pub mod record;
+pub mod region;
