@@ -9,3 +9,4 @@ pub mod fdtable;
 pub mod host;
 pub mod record;
 pub mod region;
+pub mod tty;
