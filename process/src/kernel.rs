@@ -31,7 +31,7 @@ pub fn kernel() -> &'static Kernel {
 pub fn init(platform: &'static dyn Platform) -> &'static Kernel {
     KERNEL.call_once(|| Kernel {
         platform,
-        host: Host::new(platform, sched::block_for_host, sched::caller),
+        host: Host::new(platform, sched::HOOKS),
         sched: Sched::new(),
         processes: Mutex::new(Rank::Process, Vec::new()),
     })

@@ -184,7 +184,7 @@ impl Sched {
                 if ev == EV_INBOX {
                     inbox = true;
                 } else {
-                    self.wake(ev);
+                    k.host.changed(ev);
                 }
             });
             if inbox {
@@ -224,6 +224,15 @@ impl Sched {
         gone
     }
 }
+
+/// What `vfs` uses of this kernel.
+pub(crate) const HOOKS: vfs::host::Hooks = vfs::host::Hooks {
+    block: block_for_host,
+    caller,
+    wake: |key| kernel().sched.wake(key),
+    local_key: crate::wait_on::local_key,
+    tty_mask: || 0,
+};
 
 /// `vfs::host::Block` of this kernel.
 pub(crate) fn block_for_host(key: u32, done: &mut dyn FnMut() -> bool) {

@@ -97,14 +97,17 @@ ops! {
     // Names
     /// a0 = dir, a1 = open flags, a2 = mode & ~umask, a3 = RESOLVE_* (openat2); data = path → Info, regions[0] = ring of
     /// a FIFO. EAGAIN for a FIFO without its other end (then EV_RETRY). r0 = 1: the path is a magic link to the caller's
-    /// own fd r1 (/proc/self/fd/N): the member re-opens it with `Reopen` of its description.
+    /// own fd r1 (/proc/self/fd/N): the member re-opens it with `Reopen` of its description. r0 = 2: a file or directory of
+    /// /proc that only the caller's kernel can fill; r1 says which ([`OWN_MAPS`] …), and the Info is one of a `Generated`
+    /// file or of a `Dir`.
     Open = 40,
     /// a0 = desc, a1 = open flags: opens the same node anew (/proc/self/fd/N, /dev/fd) → Info as Open.
     Reopen = 41,
     /// a0 = dir, a1 = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT; data = path → Stat, r0 = birth time s,
     /// r1 = birth time ns, r2 = statx attributes, r3 = mount id. Magic links as Open (r0 = u64::MAX, r1 = fd).
     Stat = 42,
-    /// a0 = dir; data = path; reply data = target, ret = its length.
+    /// a0 = dir; data = path; reply data = target, ret = its length. r0 = u64::MAX: a magic link to the caller's own fd r1.
+    /// With a1 = 1: a0 is a description and there is no path: the name that /proc/PID/fd shows for it (`pipe:[ino]` …).
     ReadLink = 43,
     /// a0 = dir, a1 = R_OK|W_OK|X_OK, a2 = AT_EACCESS|AT_SYMLINK_NOFOLLOW|AT_EMPTY_PATH; data = path.
     Access = 44,
@@ -271,6 +274,19 @@ ops! {
     /// type, a4 flags; EAGAIN + EV_RETRY), 3 msgctl(a1 id, a2 cmd; data).
     SysVMsg = 166,
 }
+
+/// r1 of `Open` with r0 = 2: /proc/self/maps.
+pub const OWN_MAPS: u64 = 1;
+/// … /proc/self/smaps.
+pub const OWN_SMAPS: u64 = 2;
+/// … the directory /proc/self/fd.
+pub const OWN_FD: u64 = 3;
+/// … the directory /proc/self/fdinfo.
+pub const OWN_FDINFO: u64 = 4;
+/// … /proc/self/fdinfo/N; r2 = N.
+pub const OWN_FDINFO_N: u64 = 5;
+/// … /proc/self/statm.
+pub const OWN_STATM: u64 = 6;
 
 /// a7 of `Read`, `Write` and `IoCtl`: the calling thread ignores or blocks SIGTTIN.
 pub const TTIN_IGNORED: u64 = 1;

@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 
-use crate::{MAX_MEMBERS, SharedMem, lock};
+use crate::{FIRST_OBJECT, MAX_MEMBERS, MAX_OBJECTS, SharedMem, lock};
 
 /// Bytes before a ring's data.
 pub const HEADER: usize = 4096;
@@ -87,6 +87,12 @@ impl<'a, M: SharedMem + ?Sized> Ring<'a, M> {
     /// The memory that the ring lies in.
     pub fn mem(&self) -> &'a M {
         self.mem
+    }
+
+    /// Object number under which the ring's changes are announced; 0 when the word in the region is not one.
+    pub fn object(&self) -> u32 {
+        let object = self.word(OBJECT).load(Ordering::Acquire);
+        if (FIRST_OBJECT..MAX_OBJECTS).contains(&object) { object } else { 0 }
     }
 
     /// Data bytes.

@@ -4,6 +4,8 @@
 //! `block` function, given by the scheduler). Requests are not interruptible; the monitor answers at once.
 
 use abi::errno::{Errno, SysResult, from_ret};
+use alloc::collections::BTreeMap;
+use alloc::sync::Weak;
 use alloc::vec::Vec;
 use platform::sync::{Mutex, Rank};
 use platform::{Platform, RegionView};
@@ -16,28 +18,53 @@ pub type Block = fn(key: u32, done: &mut dyn FnMut() -> bool);
 /// Who asks: process and thread number, filled into each request.
 pub type Caller = fn() -> (u32, u32);
 
+/// Wakes the threads that are registered for a key.
+pub type Wake = fn(key: u32);
+
+/// A key for wake-ups that nobody else uses.
+pub type LocalKey = fn() -> u32;
+
+/// `TTIN_IGNORED` and `TTOU_IGNORED` of the calling thread (`protocol::op`).
+pub type TtyMask = fn() -> u64;
+
+/// What the kernel above offers to this crate.
+#[derive(Clone, Copy)]
+pub struct Hooks {
+    pub block: Block,
+    pub caller: Caller,
+    pub wake: Wake,
+    pub local_key: LocalKey,
+    pub tty_mask: TtyMask,
+}
+
+/// Someone who wants to hear of a key's events even while no thread of his sleeps: an epoll instance's item.
+pub trait Watch: Send + Sync {
+    /// The key was woken.
+    fn changed(&self, host: &Host);
+}
+
 /// The line to the monitor and the platform that it runs over.
 pub struct Host {
     pub platform: &'static dyn Platform,
     control: Mutex<RegionView>,
     family: RegionView,
     side: Mutex<MemberSide>,
-    block: Block,
-    caller: Caller,
     pub(crate) regions: crate::region::Table,
+    hooks: Hooks,
+    watches: Mutex<BTreeMap<u32, Vec<Weak<dyn Watch>>>>,
 }
 
 impl Host {
     /// A line over the platform's control region.
-    pub fn new(platform: &'static dyn Platform, block: Block, caller: Caller) -> Self {
+    pub fn new(platform: &'static dyn Platform, hooks: Hooks) -> Self {
         Self {
             platform,
             control: Mutex::new(Rank::Channel, platform.control()),
             family: platform.family(),
             side: Mutex::new(Rank::Channel, MemberSide::new()),
-            block,
-            caller,
             regions: crate::region::Table::new(),
+            hooks,
+            watches: Mutex::new(Rank::Leaf, BTreeMap::new()),
         }
     }
 
@@ -62,6 +89,50 @@ impl Host {
         self.platform.slot()
     }
 
+    /// Blocks the calling thread until the condition holds; it is checked again whenever `key` is woken.
+    pub fn block(&self, key: u32, done: &mut dyn FnMut() -> bool) {
+        (self.hooks.block)(key, done);
+    }
+
+    /// A key for wake-ups that nobody else uses.
+    pub fn local_key(&self) -> u32 {
+        (self.hooks.local_key)()
+    }
+
+    /// Process and thread number of the caller.
+    pub fn caller(&self) -> (u32, u32) {
+        (self.hooks.caller)()
+    }
+
+    /// Which terminal signals the calling thread ignores or blocks.
+    pub fn tty_mask(&self) -> u64 {
+        (self.hooks.tty_mask)()
+    }
+
+    /// A key's event: tells the watchers, then wakes the threads that wait for it.
+    pub fn changed(&self, key: u32) {
+        let list = self.watches.lock().get(&key).cloned().unwrap_or_default();
+        for w in list.iter().filter_map(Weak::upgrade) {
+            w.changed(self);
+        }
+        (self.hooks.wake)(key);
+    }
+
+    /// Tells `watch` of every event of `key` from now on.
+    pub fn watch(&self, key: u32, watch: Weak<dyn Watch>) {
+        self.watches.lock().entry(key).or_default().push(watch);
+    }
+
+    /// Ends [`Host::watch`].
+    pub fn unwatch(&self, key: u32, watch: &Weak<dyn Watch>) {
+        let mut all = self.watches.lock();
+        let Some(list) = all.get_mut(&key) else { return };
+        list.retain(|w| !Weak::ptr_eq(w, watch));
+        if list.is_empty() {
+            all.remove(&key);
+        }
+    }
+
     /// What the monitor publishes of a description.
     pub fn desc_state(&self, desc: u32) -> family::DescState {
         family::desc_state(&self.family, desc)
@@ -76,7 +147,7 @@ impl Host {
             slot.is_some()
         };
         if !try_alloc() {
-            (self.block)(EV_REPLY, &mut try_alloc);
+            (self.hooks.block)(EV_REPLY, &mut try_alloc);
         }
         Outgoing { host: self, control, slot: slot.unwrap_or_default(), op, len: 0, sent: false }
     }
@@ -113,6 +184,17 @@ pub struct Outgoing<'h> {
 }
 
 impl<'h> Outgoing<'h> {
+    /// Where the next data goes: the control region and the offset in it. The caller says with [`Outgoing::advance`] how
+    /// much it put there.
+    pub fn place(&self) -> (&RegionView, usize) {
+        (&self.control, data_at(self.slot) + self.len)
+    }
+
+    /// `n` more bytes of data are in place; at most [`Outgoing::room`].
+    pub fn advance(&mut self, n: usize) {
+        self.len += n.min(self.room());
+    }
+
     /// Room left in the buffer.
     pub fn room(&self) -> usize {
         SLOT_DATA - self.len
@@ -142,7 +224,7 @@ impl<'h> Outgoing<'h> {
     }
 
     fn submit(&mut self, args: &[u64], flags: u16) {
-        let (pid, tid) = (self.host.caller)();
+        let (pid, tid) = (self.host.hooks.caller)();
         let mut all = [0u64; 8];
         all[..args.len()].copy_from_slice(args);
         let req = Request { op: self.op as u16, flags, pid, tid, data_len: self.len as u32, args: all };
@@ -157,7 +239,7 @@ impl<'h> Outgoing<'h> {
         let (control, slot) = (self.control.clone(), self.slot);
         let mut done = || MemberSide::is_done(&control, slot);
         if !done() {
-            (self.host.block)(EV_REPLY, &mut done);
+            (self.host.hooks.block)(EV_REPLY, &mut done);
         }
         let reply = MemberSide::reply(&control, slot);
         let answer = Answer { host: self.host, control, slot, reply };
@@ -215,6 +297,10 @@ impl Answer<'_> {
             self.control.read(data_at(self.slot) + off, dst);
         }
         fits
+    }
+    /// Where the data lies: the control region and the offset in it.
+    pub fn place(&self) -> (&RegionView, usize) {
+        (&self.control, data_at(self.slot))
     }
     /// The data.
     pub fn to_vec(&self) -> Vec<u8> {
