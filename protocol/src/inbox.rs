@@ -18,8 +18,8 @@ pub enum Message {
     Signal { target: u32, tid: u32, signo: u32, code: i32, pid: u32, uid: u32, value: u64, status: i32 },
     /// Continue after a stop (SIGCONT was sent); the signal itself comes as [`Message::Signal`].
     Continue { target: u32 },
-    /// A shared futex of this member was woken: `count` waiters at (region, offset).
-    FutexWake { region: u64, offset: u64, count: u32 },
+    /// Thread `tid`, which registered at (region, offset) by `Op::FutexWait` (and may have been requeued since), is woken.
+    FutexWake { region: u64, offset: u64, tid: u32 },
     /// A message of a kind that this member does not know.
     Unknown(u32),
 }
@@ -43,7 +43,7 @@ pub fn push<M: SharedMem + ?Sized>(mem: &M, msg: &Message) -> bool {
             u64::from(status as u32),
         ],
         Message::Continue { target } => [2, target.into(), 0, 0, 0, 0, 0, 0],
-        Message::FutexWake { region, offset, count } => [3, region, offset, count.into(), 0, 0, 0, 0],
+        Message::FutexWake { region, offset, tid } => [3, region, offset, tid.into(), 0, 0, 0, 0],
         Message::Unknown(kind) => [kind.into(), 0, 0, 0, 0, 0, 0, 0],
     };
     let at = AT + (tail % ENTRIES) as usize * ENTRY;
@@ -75,7 +75,7 @@ pub fn pop<M: SharedMem + ?Sized>(mem: &M) -> Option<Message> {
             status: w[7] as i32,
         },
         2 => Message::Continue { target: w[1] as u32 },
-        3 => Message::FutexWake { region: w[1], offset: w[2], count: w[3] as u32 },
+        3 => Message::FutexWake { region: w[1], offset: w[2], tid: w[3] as u32 },
         k => Message::Unknown(k as u32),
     })
 }

@@ -75,7 +75,8 @@ ops! {
     /// data = ids[8] as u32 LE (ruid, euid, suid, fsuid, rgid, egid, sgid, fsgid) then groups: the process's credentials
     /// from now on. EPERM when the present ones do not allow it.
     SetCreds = 15,
-    /// a0 = prctl-like selector: 1 PR_SET_CHILD_SUBREAPER(a1), 2 PR_SET_PDEATHSIG(a1), 3 dumpable(a1), 4 nice value(a1).
+    /// a0 = prctl-like selector: 1 PR_SET_CHILD_SUBREAPER(a1), 2 PR_SET_PDEATHSIG(a1), 3 dumpable(a1), 4 nice value(a1), 5 how
+    /// SIGCHLD is taken (a1 = [`CHILD_REAPED`] | [`CHILD_NO_STOP`]).
     SetAttr = 16,
     /// a0 = pid; r0 = uid, r1 = gid, r2 = nice, r3 = 1 when a zombie: existence and ownership (ESRCH).
     GetProc = 17,
@@ -257,13 +258,16 @@ ops! {
     RecvSpace = 153,
 
     // Futexes in shared memory
-    /// a0 = region, a1 = offset, a2 = bitset: this member waits; woken by an inbox message. ret 0: registered.
+    /// a0 = region, a1 = offset, a2 = bitset: the calling thread waits; woken by an inbox message that names this place
+    /// and the thread. ret 0: registered. A thread may register at several places (futex_waitv).
     FutexWait = 160,
-    /// a0 = region, a1 = offset, a2 = count, a3 = bitset. ret = woken.
+    /// a0 = region, a1 = offset, a2 = count, a3 = bitset. ret = woken: the longest waiting first, of whatever member.
     FutexWake = 161,
-    /// a0 = region, a1 = offset: the wait ended otherwise; ret = 1 if a wake-up had been sent already.
+    /// a0 = region, a1 = offset as given to `FutexWait`: the wait ended otherwise; ret = 1 if a wake-up had been sent
+    /// already.
     FutexCancel = 162,
-    /// a0 = region, a1 = offset, a2 = wake, a3 = requeue, a4 = region2, a5 = offset2. ret = woken + requeued.
+    /// a0 = region, a1 = offset, a2 = wake, a3 = requeue, a4 = region2, a5 = offset2. ret = woken, r0 = requeued. A
+    /// requeued waiter is still named by the place where it registered.
     FutexRequeue = 163,
     /// System V: a0 = 0 shmget(a1 key, a2 size, a3 flags), 1 shmat(a1 id, a2 flags; regions[0], r0 size), 2 shmdt(a1 id),
     /// 3 shmctl(a1 id, a2 cmd; data ds).
@@ -292,6 +296,11 @@ pub const OWN_STATM: u64 = 6;
 pub const TTIN_IGNORED: u64 = 1;
 /// a7 of `Read`, `Write` and `IoCtl`: the calling thread ignores or blocks SIGTTOU.
 pub const TTOU_IGNORED: u64 = 2;
+
+/// `SetAttr` 5: ended children become no zombies (SIGCHLD ignored, or SA_NOCLDWAIT).
+pub const CHILD_REAPED: u64 = 1;
+/// `SetAttr` 5: no SIGCHLD when a child stops or goes on (SA_NOCLDSTOP).
+pub const CHILD_NO_STOP: u64 = 2;
 
 /// `ForkPrepare` flag: the child is a vfork child that lives in its parent's member until `SpawnExec` or `Exit`.
 pub const FORK_VFORK: u64 = 1;
