@@ -5,6 +5,7 @@ use abi::regs::TrapFrame;
 use abi::user::UserRef;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 use platform::Platform;
 use process::{Kernel, Process, Thread};
 use vfs::host::Host;
@@ -15,14 +16,26 @@ use crate::arg::PathArg;
 /// One system call in progress.
 pub struct Cx<'f> {
     pub kernel: &'static Kernel,
-    pub thread: Arc<Thread>,
     pub frame: &'f mut TrapFrame,
+    /// Looked up at first use: the quickest calls need no thread.
+    thread: OnceCell<Arc<Thread>>,
 }
 
-impl Cx<'_> {
+impl<'f> Cx<'f> {
+    /// A call that the frame's thread, the running one, makes.
+    #[inline]
+    pub fn new(kernel: &'static Kernel, frame: &'f mut TrapFrame) -> Self {
+        Self { kernel, frame, thread: OnceCell::new() }
+    }
+
+    /// The calling thread.
+    pub fn thread(&self) -> &Arc<Thread> {
+        self.thread.get_or_init(process::kernel::current)
+    }
+
     /// The calling process.
     pub fn process(&self) -> &Arc<Process> {
-        &self.thread.process
+        &self.thread().process
     }
 
     /// The line to the monitor.

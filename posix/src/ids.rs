@@ -23,5 +23,5 @@ fn sys_getppid(cx: &mut Cx<'_>) -> SysResult<usize> {
 
 /// gettid(2).
 fn sys_gettid(cx: &mut Cx<'_>) -> SysResult<usize> {
-    Ok(cx.thread.tid() as usize)
+    Ok(cx.thread().tid() as usize)
 }

@@ -16,7 +16,7 @@ pub fn start(platform: &'static dyn Platform) -> ! {
 /// A system call, fault or kick.
 pub fn trap(frame: &mut TrapFrame) {
     let nr = frame.syscall_nr();
-    let mut cx = Cx { kernel: process::kernel(), thread: process::kernel::current(), frame };
+    let mut cx = Cx::new(process::kernel(), frame);
     let ret = match row(nr as usize) {
         Some(row) => (row.handler)(&mut cx),
         None => Err(Errno::ENOSYS),

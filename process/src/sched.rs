@@ -4,7 +4,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use platform::sync::{Mutex, Rank};
 use protocol::EV_INBOX;
@@ -17,6 +17,10 @@ use crate::wait_on::Registration;
 pub struct Sched {
     run: Mutex<RunQueue>,
     waiters: Mutex<BTreeMap<u32, Vec<Arc<Registration>>>>,
+    /// The way back to user mode must look at more than the result of a call: see [`Sched::request_work`].
+    work: AtomicBool,
+    /// When the platform's timer will kick (u64::MAX: not armed).
+    armed: AtomicU64,
 }
 
 struct RunQueue {
@@ -24,6 +28,14 @@ struct RunQueue {
     ready: VecDeque<Arc<Thread>>,
     sleepers: Vec<Arc<Thread>>,
     dead: Option<Arc<Thread>>,
+}
+
+impl RunQueue {
+    /// The nearest deadline of a sleeping thread.
+    fn first_deadline(&self) -> Option<u64> {
+        let all = self.sleepers.iter().map(|t| t.deadline.load(Ordering::Relaxed));
+        all.min().filter(|d| *d != u64::MAX)
+    }
 }
 
 /// Time slice when several threads are runnable, in nanoseconds.
@@ -37,6 +49,48 @@ impl Sched {
                 RunQueue { current: None, ready: VecDeque::new(), sleepers: Vec::new(), dead: None },
             ),
             waiters: Mutex::new(Rank::Waiters, BTreeMap::new()),
+            work: AtomicBool::new(false),
+            armed: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Makes the way back to user mode look at signals, timers and other threads: after anything that may have given the
+    /// running thread a signal, made another thread runnable, or started a timer.
+    pub fn request_work(&self) {
+        self.work.store(true, Ordering::Release);
+    }
+
+    /// True when [`Sched::request_work`] was called since the last [`Sched::take_work`].
+    #[inline]
+    pub fn has_work(&self) -> bool {
+        self.work.load(Ordering::Acquire)
+    }
+
+    /// As [`Sched::has_work`], and clears it.
+    pub fn take_work(&self) -> bool {
+        self.work.swap(false, Ordering::AcqRel)
+    }
+
+    /// The platform's timer kicked (or something else did: then the timer is armed once too often).
+    pub fn kicked(&self) {
+        self.armed.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// Before user code runs: sees to it that a kick comes when a timer is due, or when another thread may want to run.
+    /// A timer that turns out to be needless is left to fire once; that is cheaper than to disarm it each time.
+    pub fn arm_for_user(&self) {
+        let (others, sleeper) = {
+            let run = self.run.lock();
+            (!run.ready.is_empty() || !run.sleepers.is_empty(), run.first_deadline())
+        };
+        let mut wanted = sleeper.into_iter().chain(crate::timer::next_deadline_running()).min();
+        if others && self.armed.load(Ordering::Relaxed) == u64::MAX {
+            let slice = kernel().platform.monotonic() + SLICE_NS;
+            wanted = Some(wanted.map_or(slice, |w| w.min(slice)));
+        }
+        if let Some(at) = wanted.filter(|at| *at < self.armed.load(Ordering::Relaxed)) {
+            self.armed.store(at, Ordering::Relaxed);
+            kernel().platform.arm(Some(at));
         }
     }
 
@@ -53,6 +107,7 @@ impl Sched {
     /// Adds a thread that can run.
     pub fn spawn(&self, thread: Arc<Thread>) {
         self.run.lock().ready.push_back(thread);
+        self.request_work();
     }
 
     /// True when another thread could run now.
@@ -100,6 +155,8 @@ impl Sched {
             let t = run.sleepers.swap_remove(i);
             run.ready.push_back(t);
         }
+        drop(run);
+        self.request_work();
     }
 
     /// Puts the calling thread to sleep until it is made ready, or its deadline passes.
@@ -151,12 +208,7 @@ impl Sched {
                 }
                 return;
             }
-            let deadline = run
-                .sleepers
-                .iter()
-                .map(|t| t.deadline.load(Ordering::Relaxed))
-                .min()
-                .filter(|d| *d != u64::MAX);
+            let deadline = run.first_deadline();
             drop(run);
             let timers = crate::timer::next_deadline();
             let deadline = match (deadline, timers) {
@@ -169,6 +221,7 @@ impl Sched {
 
     /// Frees the context of a thread that ended; the first thing that a context does when it is switched to.
     pub fn after_switch(&self) {
+        self.request_work();
         let dead = self.run.lock().dead.take();
         if let Some(context) = dead.and_then(|t| t.context()) {
             kernel().platform.free_context(context);
