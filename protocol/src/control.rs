@@ -206,6 +206,12 @@ impl MonitorSide {
         }
     }
 
+    /// True when the member's highest slot is in use, so that it may be waiting for a free one: a freed NOREPLY slot is
+    /// then worth an event.
+    pub fn crowded<M: SharedMem + ?Sized>(mem: &M) -> bool {
+        mem.u32_at(slot_at(REQ_SLOTS - 1)).load(Ordering::Relaxed) != FREE
+    }
+
     /// Answers `slot` (or frees it, for a [`NOREPLY`] request). Data is already in the slot's buffer. The
     /// caller then notifies the member.
     pub fn complete<M: SharedMem + ?Sized>(&mut self, mem: &M, slot: u32, noreply: bool, reply: &Reply) {

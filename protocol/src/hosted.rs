@@ -26,10 +26,22 @@ pub const APP_LOW: (usize, usize) = (0x1_0000, 0x7000_0000);
 /// The app's high range.
 pub const APP_HIGH: (usize, usize) = (0x1000_0000_0000, 0x7000_0000_0000);
 
-/// Message on the control socket that carries one descriptor: which region it is.
+/// Message on the control socket that carries one descriptor: a region, with its id. The payload of a message is two
+/// little-endian u64: this kind, and the id.
 pub const SOCK_REGION: u64 = 1;
-/// … or the control socket of a child about to be cloned.
+/// … or the control socket of a child about to be cloned, with the child's pid. It is sent before the child's control
+/// region, so that it is there when the reply to `ForkPrepare` is taken.
 pub const SOCK_CHILD: u64 = 2;
+/// Bytes of a message's payload.
+pub const SOCK_PAYLOAD: usize = 16;
+
+/// The payload of a message on the control socket.
+pub fn sock_payload(kind: u64, id: u64) -> [u8; SOCK_PAYLOAD] {
+    let mut bytes = [0; SOCK_PAYLOAD];
+    bytes[..8].copy_from_slice(&kind.to_le_bytes());
+    bytes[8..].copy_from_slice(&id.to_le_bytes());
+    bytes
+}
 
 /// Host calls that a member's filter lets through from its gate: (number, name, what for).
 pub const ALLOWED: &[(u32, &str, &str)] = &[

@@ -20,6 +20,8 @@ pub enum Message {
     Continue { target: u32 },
     /// Thread `tid`, which registered at (region, offset) by `Op::FutexWait` (and may have been requeued since), is woken.
     FutexWake { region: u64, offset: u64, tid: u32 },
+    /// Another process changed a resource limit of `target` (prlimit).
+    Limit { target: u32, resource: u32, soft: u64, hard: u64 },
     /// A message of a kind that this member does not know.
     Unknown(u32),
 }
@@ -44,6 +46,9 @@ pub fn push<M: SharedMem + ?Sized>(mem: &M, msg: &Message) -> bool {
         ],
         Message::Continue { target } => [2, target.into(), 0, 0, 0, 0, 0, 0],
         Message::FutexWake { region, offset, tid } => [3, region, offset, tid.into(), 0, 0, 0, 0],
+        Message::Limit { target, resource, soft, hard } => {
+            [4, target.into(), resource.into(), soft, hard, 0, 0, 0]
+        }
         Message::Unknown(kind) => [kind.into(), 0, 0, 0, 0, 0, 0, 0],
     };
     let at = AT + (tail % ENTRIES) as usize * ENTRY;
@@ -76,6 +81,7 @@ pub fn pop<M: SharedMem + ?Sized>(mem: &M) -> Option<Message> {
         },
         2 => Message::Continue { target: w[1] as u32 },
         3 => Message::FutexWake { region: w[1], offset: w[2], tid: w[3] as u32 },
+        4 => Message::Limit { target: w[1] as u32, resource: w[2] as u32, soft: w[3], hard: w[4] },
         k => Message::Unknown(k as u32),
     })
 }

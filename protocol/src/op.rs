@@ -84,7 +84,8 @@ ops! {
     Unknown = 18,
     /// data = one line of a trace. NOREPLY.
     Trace = 19,
-    /// data = text of a kernel crash. NOREPLY.
+    /// a0 = 0: data = text of a kernel crash. a0 = 1: the program that this fresh member was to start cannot be started, data =
+    /// why, in words for the user ("not an ELF file"); `Exit` with 126 or 127 follows. NOREPLY.
     Crash = 20,
     /// a0 = pid (0 self), a1 = RLIMIT number, a2 = 1 to set, a3, a4 = soft, hard: of another process; r0, r1 = old.
     Prlimit = 21,
