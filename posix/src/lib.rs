@@ -5,9 +5,15 @@
 extern crate alloc;
 
 pub mod arg;
+pub mod clone;
 pub mod cx;
+pub mod exec;
 pub mod ids;
+pub mod memory;
+pub mod start;
 pub mod table;
 pub mod trap;
+pub mod wait;
 
-pub use trap::{start, trap};
+pub use start::start;
+pub use trap::trap;

@@ -2,16 +2,9 @@
 
 use abi::errno::{Errno, to_ret};
 use abi::regs::TrapFrame;
-use platform::Platform;
 
 use crate::cx::Cx;
 use crate::table::row;
-
-/// The member's start: makes the kernel, loads the program that the boot record names, runs it.
-pub fn start(platform: &'static dyn Platform) -> ! {
-    process::kernel::init(platform);
-    platform.exit()
-}
 
 /// A system call, fault or kick.
 pub fn trap(frame: &mut TrapFrame) {
@@ -23,3 +16,6 @@ pub fn trap(frame: &mut TrapFrame) {
     };
     cx.frame.set_ret(to_ret(ret));
 }
+
+/// The work on the way to user mode of a context that enters it for the first time (a new thread, exec, the start).
+pub fn before_user(_frame: &mut TrapFrame) {}

@@ -1,5 +1,6 @@
 //! The one kernel object of a member.
 
+use abi::regs::TrapFrame;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -16,6 +17,8 @@ pub struct Kernel {
     pub platform: &'static dyn Platform,
     pub host: Host,
     pub sched: Sched,
+    /// Goes to user mode with a frame for the first time in a context (signals are looked at on the way).
+    pub enter: fn(TrapFrame) -> !,
     /// The member's own process first; vfork children that still live here behind it.
     pub processes: Mutex<Vec<Arc<Process>>>,
 }
@@ -28,9 +31,10 @@ pub fn kernel() -> &'static Kernel {
 }
 
 /// Makes the kernel object; once, at the member's start.
-pub fn init(platform: &'static dyn Platform) -> &'static Kernel {
+pub fn init(platform: &'static dyn Platform, enter: fn(TrapFrame) -> !) -> &'static Kernel {
     KERNEL.call_once(|| Kernel {
         platform,
+        enter,
         host: Host::new(platform, sched::HOOKS),
         sched: Sched::new(),
         processes: Mutex::new(Rank::Process, Vec::new()),

@@ -5,14 +5,22 @@
 
 extern crate alloc;
 
+pub mod exec;
+pub mod exit;
+pub mod fork;
+pub mod futex;
 pub mod inbox;
 pub mod kernel;
 pub mod mm;
 pub mod proc;
+pub mod report;
 pub mod sched;
 pub mod signal;
 pub mod thread;
+pub mod threads;
 pub mod timer;
+pub mod vfork;
+pub mod wait;
 pub mod wait_on;
 
 pub use kernel::{Kernel, kernel};

@@ -1,8 +1,9 @@
 //! A process as its member's kernel sees it.
 
+use abi::process::WaitStatus;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use platform::sync::{Mutex, Rank};
 use vfs::fdtable::FdTable;
@@ -32,6 +33,13 @@ pub struct Process {
     pub rlimits: Mutex<[(u64, u64); 16]>,
     /// Path of the executable, command name (up to 15 bytes), arguments and environment as given to exec.
     pub image: Mutex<Image>,
+    /// personality(2).
+    pub personality: AtomicU32,
+    /// For a child that lives in its parent's member: the key that its parent sleeps on (0: none), and whether it left.
+    pub vfork_key: AtomicU32,
+    pub vfork_done: AtomicBool,
+    /// Wait status that exit_group set, for threads that end by themselves meanwhile.
+    group_status: Mutex<Option<WaitStatus>>,
 }
 
 /// What /proc/PID shows of the running program.
@@ -61,12 +69,35 @@ impl Process {
             umask: AtomicU32::new(0o022),
             rlimits: Mutex::new(Rank::Leaf, [(u64::MAX, u64::MAX); 16]),
             image: Mutex::new(Rank::Leaf, Image::default()),
+            personality: AtomicU32::new(0),
+            vfork_key: AtomicU32::new(0),
+            vfork_done: AtomicBool::new(false),
+            group_status: Mutex::new(Rank::Leaf, None),
         })
     }
 
     /// Process id.
     pub fn pid(&self) -> u32 {
         self.pid.load(Ordering::Relaxed)
+    }
+
+    /// What a new process has from its parent, beside memory, descriptors and signals.
+    pub fn inherit(&self, parent: &Process) {
+        *self.creds.lock() = parent.creds.lock().clone();
+        *self.rlimits.lock() = *parent.rlimits.lock();
+        *self.image.lock() = parent.image.lock().clone();
+        self.umask.store(parent.umask.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.personality.store(parent.personality.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Status that exit_group gave, if it was called.
+    pub fn group_status(&self) -> Option<WaitStatus> {
+        *self.group_status.lock()
+    }
+
+    /// exit_group: the first call's status counts.
+    pub fn set_group_status(&self, status: WaitStatus) {
+        self.group_status.lock().get_or_insert(status);
     }
 
     /// In a clone: the process is now the child.

@@ -24,6 +24,8 @@ pub struct Thread {
     pub robust_list: AtomicUsize,
     /// Deadline while asleep, for the scheduler (u64::MAX: none).
     pub deadline: AtomicU64,
+    /// What it starts with, until it starts.
+    pub start: Mutex<Option<crate::threads::Start>>,
     /// Signal state of this thread.
     pub signals: crate::signal::ThreadSignals,
 }
@@ -40,6 +42,7 @@ impl Thread {
             clear_child_tid: AtomicUsize::new(0),
             robust_list: AtomicUsize::new(0),
             deadline: AtomicU64::new(u64::MAX),
+            start: Mutex::new(Rank::Leaf, None),
             signals: crate::signal::ThreadSignals::new(),
         })
     }

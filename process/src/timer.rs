@@ -12,3 +12,9 @@ pub fn next_deadline_running() -> Option<u64> {
 
 /// Runs what is due.
 pub fn run_due() {}
+
+/// exec: POSIX timers go, interval timers stay.
+pub fn reset_for_exec(_p: &crate::Process) {}
+
+/// In a clone: no timers.
+pub fn child() {}

@@ -43,7 +43,7 @@ impl Initial<'_> {
     /// the platform string, and gives the vector without its end mark.
     pub fn build(&self, top: usize, auxv: impl FnOnce(usize, usize, usize) -> Vec<AuxEntry>) -> Placed {
         let mut strings: Vec<u8> = Vec::new();
-        let mut at = |s: &[u8], strings: &mut Vec<u8>| {
+        let at = |s: &[u8], strings: &mut Vec<u8>| {
             let off = strings.len();
             strings.extend_from_slice(s);
             strings.push(0);

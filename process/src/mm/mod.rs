@@ -1,8 +1,10 @@
 //! The address space: mappings of the app, kept beside what the platform has mapped.
 
 mod brk;
+mod code;
 mod space;
 pub mod vma;
 
+pub use code::Code;
 pub use space::{AddressSpace, Place};
-pub use vma::{MappedFile, Source, Vma, VmaSet, page_down, page_up};
+pub use vma::{MappedFile, MappedRegion, Source, Vma, VmaSet, page_down, page_up};

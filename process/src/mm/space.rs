@@ -83,15 +83,14 @@ impl AddressSpace {
         self.check_limit(&st, len, prot, shared)?;
         let backing = match &source {
             Source::Anon(_) => Backing::Anon,
-            Source::Shared(id, offset) => Backing::Region { id: *id, offset: *offset, shared: true },
-            Source::File(f, offset) => Backing::Region { id: f.region, offset: *offset, shared },
+            Source::Shared(r, offset) => Backing::Region { id: r.id, offset: *offset, shared: true },
+            Source::File(f, offset) => Backing::Region { id: f.region.id, offset: *offset, shared },
         };
         pf.forget_sites(addr, len);
         pf.map(addr, len, prot, backing).map_err(SpaceError)?;
         let gone = st.vmas.insert(addr, Vma { end: addr + len, prot, max_prot, shared, source });
-        let left = st.unmapped_regions(&gone);
         drop(st);
-        detach(pf, &left);
+        drop(gone);
         Ok(addr)
     }
 
@@ -113,9 +112,8 @@ impl AddressSpace {
         pf.forget_sites(addr, len);
         pf.unmap(addr, len).map_err(SpaceError)?;
         let gone = st.vmas.remove(addr, addr + len);
-        let left = st.unmapped_regions(&gone);
         drop(st);
-        detach(pf, &left);
+        drop(gone);
         Ok(())
     }
 
@@ -154,9 +152,8 @@ impl AddressSpace {
             if new_len < old_len {
                 pf.unmap(old + new_len, old_len - new_len).map_err(SpaceError)?;
                 let gone = st.vmas.remove(old + new_len, old + old_len);
-                let left = st.unmapped_regions(&gone);
                 drop(st);
-                detach(pf, &left);
+                drop(gone);
             }
             return Ok(old);
         }
@@ -196,8 +193,8 @@ impl AddressSpace {
                 return Err(Errno::EINVAL);
             }
             let backing = match &source {
-                Source::Shared(id, offset) => Backing::Region { id: *id, offset: *offset, shared: true },
-                Source::File(f, offset) => Backing::Region { id: f.region, offset: *offset, shared: true },
+                Source::Shared(r, offset) => Backing::Region { id: r.id, offset: *offset, shared: true },
+                Source::File(f, offset) => Backing::Region { id: f.region.id, offset: *offset, shared: true },
                 Source::Anon(_) => return Err(Errno::EINVAL),
             };
             pf.map(target, new_len, vma.prot, backing).map_err(SpaceError)?;
@@ -206,9 +203,8 @@ impl AddressSpace {
             let _ = st.vmas.remove(old, old + old_len);
         }
         st.vmas.insert(target, Vma { end: target + new_len, source, ..vma });
-        let left = st.unmapped_regions(&gone);
         drop(st);
-        detach(pf, &left);
+        drop(gone);
         Ok(target)
     }
 
@@ -221,13 +217,11 @@ impl AddressSpace {
             let _ = pf.unmap(s, e - s);
         }
         let gone = core::mem::take(&mut st.vmas);
-        let gone: Vec<_> = gone.iter().map(|(s, v)| (s, v.clone())).collect();
         st.mmap_top = mmap_top;
         st.brk_start = 0;
         st.brk_end = 0;
-        let left = st.unmapped_regions(&gone);
         drop(st);
-        detach(pf, &left);
+        drop(gone);
     }
 
     /// Calls `f` with the mappings (for /proc/PID/maps, msync, madvise, mincore).
@@ -243,28 +237,10 @@ impl AddressSpace {
             return None;
         }
         match &v.source {
-            Source::Shared(id, off) => Some((*id, off + (addr - start) as u64)),
-            Source::File(f, off) => Some((f.region, off + (addr - start) as u64)),
+            Source::Shared(r, off) => Some((r.id, off + (addr - start) as u64)),
+            Source::File(f, off) => Some((f.region.id, off + (addr - start) as u64)),
             Source::Anon(_) => None,
         }
-    }
-
-    /// A page for trampolines within a jump's reach of `code`; mapped executable.
-    pub fn trampoline_near(&self, pf: &dyn Platform, code: usize, len: usize) -> Option<usize> {
-        const REACH: usize = 0x7000_0000;
-        let mut st = self.state.lock();
-        let range = pf.app_ranges().iter().find(|(s, e)| code >= *s && code < *e)?;
-        let low = range.0.max(code.saturating_sub(REACH));
-        let high = range.1.min(code.saturating_add(REACH));
-        let at = st
-            .vmas
-            .find_gap_down(low, code, len)
-            .or_else(|| st.vmas.find_gap_down(code, high, len))?;
-        let prot = Prot::READ | Prot::EXEC;
-        pf.map(at, len, prot, Backing::Anon).ok()?;
-        let source = Source::Anon("[syscalls]");
-        st.vmas.insert(at, Vma { end: at + len, prot, max_prot: Prot::all(), shared: false, source });
-        Some(at)
     }
 }
 
@@ -274,13 +250,18 @@ impl State {
             let high = pf.app_ranges().iter().find(|(s, e)| self.mmap_top > *s && self.mmap_top <= *e);
             let (low, _) = high.copied().ok_or(Errno::ENOMEM)?;
             let below = self.vmas.find_gap_down(low, self.mmap_top, len);
-            let above = || pf.app_ranges().iter().rev().find_map(|(s, e)| self.vmas.find_gap_down(*s, *e, len));
+            let above =
+                || pf.app_ranges().iter().rev().find_map(|(s, e)| self.vmas.find_gap_down(*s, *e, len));
             below.or_else(above).ok_or(Errno::ENOMEM)
         };
         match place {
             Place::Fixed(at) if in_ranges(pf, at, len) => Ok(at),
             Place::FixedFree(at) if in_ranges(pf, at, len) => {
-                if self.vmas.is_free(at, at + len) { Ok(at) } else { Err(Errno::EEXIST) }
+                if self.vmas.is_free(at, at + len) {
+                    Ok(at)
+                } else {
+                    Err(Errno::EEXIST)
+                }
             }
             Place::Fixed(_) | Place::FixedFree(_) => Err(Errno::ENOMEM),
             Place::Hint(at) if at != 0 && in_ranges(pf, at, len) && self.vmas.is_free(at, at + len) => Ok(at),
@@ -290,27 +271,6 @@ impl State {
                 self.vmas.find_gap_down(s, e.min(0x7fff_ffff), len).ok_or(Errno::ENOMEM)
             }
         }
-    }
-
-    /// Shared regions among what is gone that have no mapping left.
-    fn unmapped_regions(&self, gone: &[(usize, Vma)]) -> Vec<u64> {
-        let mapped = |id: u64| self.vmas.iter().any(|(_, v)| matches!(v.source, Source::Shared(r, _) if r == id));
-        let mut ids: Vec<u64> = gone
-            .iter()
-            .filter_map(|(_, v)| if let Source::Shared(r, _) = v.source { Some(r) } else { None })
-            .filter(|id| !mapped(*id))
-            .collect();
-        ids.dedup();
-        ids
-    }
-}
-
-/// Tells the monitor which shared anonymous memory this process no longer maps. Not under the lock: it may block.
-fn detach(pf: &dyn Platform, regions: &[u64]) {
-    for id in regions {
-        pf.forget(*id);
-        // Without a monitor to tell there is nothing to keep account of.
-        let _ = crate::kernel().host.post(protocol::Op::Detach, &[*id], &[]);
     }
 }
 

@@ -8,16 +8,22 @@ use core::any::Any;
 use abi::mm::PAGE_SIZE;
 use platform::Prot;
 
+/// A region behind mappings, held as long as one of them is there.
+#[derive(Clone)]
+pub struct MappedRegion {
+    pub id: u64,
+    /// Whose drop gives the region back (`vfs::region::Held`).
+    pub keep: Option<Arc<dyn Any + Send + Sync>>,
+}
+
 /// The file behind a mapping, as /proc/PID/maps shows it.
 #[derive(Clone)]
 pub struct MappedFile {
     /// Region of its pages.
-    pub region: u64,
+    pub region: MappedRegion,
     pub path: Arc<[u8]>,
     pub dev: u64,
     pub ino: u64,
-    /// Keeps what the region needs (the open file) alive as long as something is mapped.
-    pub keep: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// What is mapped.
@@ -26,7 +32,7 @@ pub enum Source {
     /// Private zero pages, with the name that maps shows ("[heap]", "[stack]" or nothing).
     Anon(&'static str),
     /// Shared anonymous memory: region, offset of the mapping's first byte.
-    Shared(u64, u64),
+    Shared(MappedRegion, u64),
     /// File pages from this offset on.
     File(MappedFile, u64),
 }
@@ -36,7 +42,7 @@ impl Source {
     pub fn advanced(&self, by: usize) -> Self {
         match self {
             Source::Anon(n) => Source::Anon(n),
-            Source::Shared(r, off) => Source::Shared(*r, off + by as u64),
+            Source::Shared(r, off) => Source::Shared(r.clone(), off + by as u64),
             Source::File(f, off) => Source::File(f.clone(), off + by as u64),
         }
     }
@@ -44,8 +50,8 @@ impl Source {
     fn continues(&self, len: usize, next: &Self) -> bool {
         match (self, next) {
             (Source::Anon(a), Source::Anon(b)) => a == b,
-            (Source::Shared(a, x), Source::Shared(b, y)) => a == b && x + len as u64 == *y,
-            (Source::File(a, x), Source::File(b, y)) => a.region == b.region && x + len as u64 == *y,
+            (Source::Shared(a, x), Source::Shared(b, y)) => a.id == b.id && x + len as u64 == *y,
+            (Source::File(a, x), Source::File(b, y)) => a.region.id == b.region.id && x + len as u64 == *y,
             _ => false,
         }
     }

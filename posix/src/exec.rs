@@ -1,0 +1,101 @@
+//! execve(2), execveat(2).
+
+use abi::errno::{Errno, SysResult};
+use abi::fs::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
+use abi::process::RLIMIT_STACK;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use process::exec::program::ProgramFile;
+use process::exec::{self, Plan};
+use protocol::desc::DescInfo;
+use protocol::op::DIR_CWD;
+
+use crate::arg::{Addr, Fd, PathArg};
+use crate::cx::Cx;
+
+crate::syscalls! {
+    SYS_execve execve(path: PathArg, argv: Addr, envp: Addr) Full "set-user-ID bits are honoured by the monitor's credentials only" => sys_execve;
+    SYS_execveat execveat(dirfd: Fd, path: PathArg, argv: Addr, envp: Addr, flags: u32) Full "" => sys_execveat;
+}
+
+/// A NULL-terminated vector of strings; a null vector is an empty one, as on Linux.
+fn strings(cx: &Cx<'_>, at: Addr) -> SysResult<Vec<Vec<u8>>> {
+    const MAX_STRING: usize = 128 * 1024;
+    const MAX_TOTAL: usize = 6 * 1024 * 1024;
+    let mut out = Vec::new();
+    let mut total = 0;
+    if at.0 == 0 {
+        return Ok(out);
+    }
+    loop {
+        let mut word = [0u8; 8];
+        cx.read_bytes(at.0 + out.len() * 8, &mut word)?;
+        let addr = usize::from_le_bytes(word);
+        if addr == 0 {
+            return Ok(out);
+        }
+        let s = cx.string(addr, MAX_STRING - 1)?.ok_or(Errno::E2BIG)?;
+        total += s.len() + 9;
+        if total > MAX_TOTAL {
+            return Err(Errno::E2BIG);
+        }
+        out.push(s);
+    }
+}
+
+/// execve(2).
+fn sys_execve(cx: &mut Cx<'_>, path: PathArg, argv: Addr, envp: Addr) -> SysResult<usize> {
+    let path = cx.path(path)?;
+    let file = ProgramFile::open(cx.host(), DIR_CWD, &path)?;
+    run(cx, file, &path, argv, envp)
+}
+
+/// execveat(2).
+fn sys_execveat(
+    cx: &mut Cx<'_>,
+    dirfd: Fd,
+    path: PathArg,
+    argv: Addr,
+    envp: Addr,
+    flags: u32,
+) -> SysResult<usize> {
+    if flags & !(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let path = cx.path(path)?;
+    if path.is_empty() {
+        if flags & AT_EMPTY_PATH == 0 {
+            return Err(Errno::ENOENT);
+        }
+        let info = desc_of(cx, dirfd)?;
+        let name = alloc::format!("/dev/fd/{}", dirfd.0).into_bytes();
+        let file = ProgramFile::from_desc(cx.host(), info, &name)?;
+        return run(cx, file, &name, argv, envp);
+    }
+    let dir = if path.starts_with(b"/") || dirfd.0 == AT_FDCWD {
+        DIR_CWD
+    } else {
+        u64::from(desc_of(cx, dirfd)?.desc)
+    };
+    let file = ProgramFile::open(cx.host(), dir, &path)?;
+    run(cx, file, &path, argv, envp)
+}
+
+/// The description behind a descriptor.
+fn desc_of(_cx: &Cx<'_>, _fd: Fd) -> SysResult<DescInfo> {
+    Err(Errno::EBADF)
+}
+
+fn run(cx: &mut Cx<'_>, file: ProgramFile, path: &[u8], argv: Addr, envp: Addr) -> SysResult<usize> {
+    let argv = strings(cx, argv)?;
+    let envp = strings(cx, envp)?;
+    let stack_limit = cx.process().rlimits.lock()[RLIMIT_STACK as usize].0;
+    let plan = Plan::make(cx.host(), file, path, argv, envp, stack_limit)?;
+    let thread = cx.thread().clone();
+    let owner = cx.kernel.processes.lock().first().is_some_and(|p| Arc::ptr_eq(p, &thread.process));
+    if owner {
+        exec::exec(&thread, plan, cx.frame)?;
+        return Ok(0);
+    }
+    match exec::exec_elsewhere(&thread, plan)? {}
+}

@@ -1,0 +1,108 @@
+//! The file of a program: opened, read and mapped by requests of the loader's own.
+
+use abi::errno::{Errno, SysResult};
+use abi::fs::{AT_EACCESS, O_CLOEXEC, O_RDONLY, S_IFMT, S_IFREG, X_OK};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use protocol::Op;
+use protocol::control::SLOT_DATA;
+use protocol::desc::DescInfo;
+use protocol::op::DIR_CWD;
+use vfs::host::Host;
+use vfs::region::Held;
+
+use super::elf::ImageFile;
+use crate::mm::{MappedFile, MappedRegion};
+
+/// An executable file that is open at the monitor until this is dropped.
+pub struct ProgramFile {
+    host: &'static Host,
+    info: DescInfo,
+    /// Whether this holds the description (a program given by descriptor is the fd table's).
+    owned: bool,
+    path: Vec<u8>,
+}
+
+impl ProgramFile {
+    /// Opens a program by path: EACCES unless it is a regular file with execute permission.
+    pub fn open(host: &'static Host, dir: u64, path: &[u8]) -> SysResult<Self> {
+        host.call_with(Op::Access, &[dir, u64::from(X_OK), u64::from(AT_EACCESS)], path)?;
+        let answer = host.call_with(Op::Open, &[dir, u64::from(O_RDONLY | O_CLOEXEC), 0], path)?;
+        let info: DescInfo = answer.get(0)?;
+        drop(answer);
+        let file = Self { host, info, owned: true, path: path.to_vec() };
+        file.check_kind()?;
+        Ok(file)
+    }
+
+    /// A program given by a description that the process holds already (fexecve); `path` is what it is called.
+    pub fn from_desc(host: &'static Host, info: DescInfo, path: &[u8]) -> SysResult<Self> {
+        let file = Self { host, info, owned: false, path: path.to_vec() };
+        file.check_kind()?;
+        Ok(file)
+    }
+
+    fn check_kind(&self) -> SysResult<()> {
+        if self.info.mode & S_IFMT == S_IFREG { Ok(()) } else { Err(Errno::EACCES) }
+    }
+
+    /// The path that it was opened by.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// Permission bits and type.
+    pub fn mode(&self) -> u32 {
+        self.info.mode
+    }
+
+    /// Its pages, for mapping.
+    pub fn pages(&self) -> SysResult<MappedFile> {
+        loop {
+            let answer = self.host.call(Op::FileRegion, &[self.info.desc.into(), 0])?;
+            let region = answer.region(0).ok_or(Errno::EACCES)?;
+            let held = match Held::take(self.host, region) {
+                Err(Errno::EAGAIN) => continue,
+                other => other?,
+            };
+            return Ok(MappedFile {
+                region: MappedRegion { id: held.id(), keep: Some(held) },
+                path: Arc::from(self.path.as_slice()),
+                dev: self.info.dev,
+                ino: self.info.ino,
+            });
+        }
+    }
+}
+
+impl ImageFile for ProgramFile {
+    fn read_at(&self, off: u64, dst: &mut [u8]) -> SysResult<usize> {
+        let mut done = 0;
+        while done < dst.len() {
+            let want = (dst.len() - done).min(SLOT_DATA);
+            let answer =
+                self.host.call(Op::PRead, &[self.info.desc.into(), want as u64, off + done as u64])?;
+            let got = answer.len().min(want);
+            if got == 0 {
+                break;
+            }
+            answer.read(0, &mut dst[done..done + got]);
+            done += got;
+        }
+        Ok(done)
+    }
+}
+
+impl Drop for ProgramFile {
+    fn drop(&mut self) {
+        if self.owned {
+            // A NOREPLY request without data does not fail.
+            let _ = self.host.post(Op::Close, &[self.info.desc.into()], &[]);
+        }
+    }
+}
+
+/// Opens a program at a path relative to the working directory.
+pub fn open(host: &'static Host, path: &[u8]) -> SysResult<ProgramFile> {
+    ProgramFile::open(host, DIR_CWD, path)
+}
