@@ -87,7 +87,10 @@ impl Port {
     /// Finds and reads the port of this name; see [`ports_dir`](crate::ports_dir) for where it looks.
     pub fn find(name: &str) -> Result<Port> {
         let ports = locate::ports_dir()?;
-        let known = || locate::names_in(&ports).join(", ");
+        let known = || match locate::names_in(&ports) {
+            names if names.is_empty() => "none".to_owned(),
+            names => names.join(", "),
+        };
         if name.is_empty() || name.contains('/') || name.starts_with('.') {
             bail!("`{name}` is not a port's name; there are: {}", known());
         }

@@ -1,1 +1,78 @@
-fn main() {}
+//! `cargo xtask`: the developers' one door. One file per subcommand.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod build;
+mod check;
+mod repo;
+mod run;
+mod setup;
+mod shell;
+mod tally;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, runs, tests and measures Offshoot")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install the Debian packages that building and testing need (as root), or name the missing ones.
+    Setup,
+    /// Build the kernel and the offshoot command into target/release.
+    Build,
+    /// Build everything a port needs, and run it as a family of members.
+    Run {
+        /// A folder of ports/, such as nginx or bash.
+        port: String,
+        /// Arguments for `offshoot run`: options, or after a second `--` the program's own arguments.
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Run the tests; the last line is `N passed, N failed`.
+    Test {
+        /// Only these areas (several: a,b or the option again).
+        #[arg(long, value_name = "AREA", value_delimiter = ',')]
+        only: Vec<test::Area>,
+    },
+    /// Formatting, lints, dependency arrows, unsafe code, licences, file sizes, links.
+    Check,
+    /// Measure against native Linux; fails when a promised figure is missed.
+    Bench {
+        /// Only the measurement of this name.
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+        /// Write the figures to this file as JSON.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let outcome = repo::Repo::find().and_then(|repo| match args.command {
+        Command::Setup => setup::run(setup::Need::Everything).map(|()| true),
+        Command::Build => build::product(&repo).map(|()| true),
+        Command::Run { port, args } => run::run(&repo, &port, &args),
+        Command::Test { only } => test::run(&repo, &only),
+        Command::Check => check::run(&repo).map(|tally| tally.report()),
+        Command::Bench { only, json } => bench::run(&repo, only.as_deref(), json.as_deref()),
+    });
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

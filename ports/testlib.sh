@@ -1,0 +1,64 @@
+# Shared by the ports' tests (bash). The caller sets OFFSHOOT to the command under test; tests print a line
+# `ok NAME` or `not ok NAME: REASON` for each check and end with status 1 if any failed.
+# shellcheck shell=bash
+
+set -u
+: "${OFFSHOOT:?set OFFSHOOT to the offshoot command}"
+
+failures=0
+family_pid=
+scratch=$(mktemp -d)
+# The program inside may have dropped its privileges: it must still reach the folders it is given.
+chmod 755 "$scratch"
+
+ok() { echo "ok $1"; }
+
+not_ok() {
+    echo "not ok $1: $2"
+    failures=$((failures + 1))
+}
+
+# check NAME REASON COMMAND...: the command must succeed.
+check() {
+    local name=$1 reason=$2
+    shift 2
+    if "$@"; then ok "$name"; else not_ok "$name" "$reason"; fi
+}
+
+# within SECONDS COMMAND...: the command succeeds within the time; it is tried ten times a second.
+within() {
+    local tries=$(($1 * 10))
+    shift
+    until "$@"; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+
+# family_start ARGUMENTS...: runs a family in the background, with its own words in $scratch/family.log.
+family_start() {
+    "$OFFSHOOT" run "$@" >"$scratch/family.log" 2>&1 </dev/null &
+    family_pid=$!
+}
+
+family_runs() { kill -0 "$family_pid" 2>/dev/null; }
+
+family_is_gone() { ! family_runs; }
+
+# family_words: the end of what the family said, on one line.
+family_words() { tail -n 3 "$scratch/family.log" 2>/dev/null | tr '\n' ' '; }
+
+finish() {
+    trap - EXIT
+    if [ -n "$family_pid" ] && family_runs; then
+        kill -TERM "$family_pid" 2>/dev/null
+        within 5 family_is_gone || kill -KILL "$family_pid" 2>/dev/null
+    fi
+    rm -rf "$scratch"
+    [ "$failures" -eq 0 ]
+    exit
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM

@@ -1,0 +1,29 @@
+//! `build`: the kernel and the `offshoot` command, side by side in `target/release`.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::repo::Repo;
+use crate::shell;
+
+/// The kernel of hosted members; the monitor looks for it beside its own executable.
+pub const KERNEL: &str = "offshoot-kernel-hosted";
+
+/// Builds what a user runs.
+pub fn product(repo: &Repo) -> Result<()> {
+    let kernel = ["build", "--profile", "kernel", "--package", "offshoot-kernel", "--bin", KERNEL];
+    shell::run(&mut repo.cargo(&kernel))?;
+    release(repo, "offshoot-cli")?;
+    // A family may be running the old one: rename, so that its file stays whole.
+    let (built, place) = (repo.target.join("kernel").join(KERNEL), repo.release(KERNEL));
+    let fresh = place.with_extension("new");
+    fs::copy(&built, &fresh)
+        .and_then(|_| fs::rename(&fresh, &place))
+        .with_context(|| format!("cannot copy the kernel to {}", place.display()))
+}
+
+/// Builds one package of the workspace for release.
+pub fn release(repo: &Repo, package: &str) -> Result<()> {
+    shell::run(&mut repo.cargo(&["build", "--release", "--package", package]))
+}

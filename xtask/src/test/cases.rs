@@ -1,0 +1,38 @@
+//! The differential cases, run by `offshoot-compat-tests`.
+
+use anyhow::Result;
+
+use super::bed::Bed;
+use crate::shell;
+use crate::tally::{Tally, parse_closing};
+
+/// Runs all cases natively and hosted.
+pub fn run(bed: &Bed) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let mut closing = None;
+    let mut command = bed.command(&bed.runner);
+    command.arg("run").arg("--offshoot").arg(&bed.offshoot);
+    command.arg("--cases").arg(bed.compat.join("cases")).arg("--out").arg(&bed.compiled);
+    let status = shell::stream(&mut command, |line| {
+        closing = parse_closing(line).or(closing);
+        if let Some(name) = line.strip_prefix("FAIL ") {
+            tally.failures.push(name.trim().to_owned());
+        }
+    })?;
+    match closing {
+        Some((passed, failed)) => (tally.passed, tally.failed) = (passed, failed),
+        None => tally.fail(format!("the runner of the cases: {status}")),
+    }
+    if !status.success() && tally.failed == 0 {
+        tally.fail(format!("the runner of the cases: {status}"));
+    }
+    Ok(tally)
+}
+
+/// Compiles the cases by running them natively only, for a user who has no compiler for all of them.
+pub fn compile(bed: &Bed) -> Result<()> {
+    let mut command = bed.command(&bed.runner);
+    command.args(["run", "--native-only", "--out"]).arg(&bed.compiled);
+    command.stdout(std::process::Stdio::null());
+    shell::run(&mut command)
+}
