@@ -44,3 +44,8 @@ pub const EV_INBOX: u32 = 0;
 pub const EV_REPLY: u32 = 1;
 /// In a member's bitmap: a request that was answered EAGAIN may now succeed (lock, FIFO open, wait).
 pub const EV_RETRY: u32 = 2;
+
+/// The kernel release that uname(2) and procfs show: the newest whose system calls the table is measured against.
+pub const OS_RELEASE: &str = "6.12.0-offshoot";
+/// The kernel version that uname(2) and procfs show.
+pub const OS_VERSION: &str = "#1 SMP";
