@@ -9,4 +9,5 @@ pub mod fdtable;
 pub mod host;
 pub mod record;
 pub mod region;
+pub mod server;
 pub mod tty;
