@@ -2,7 +2,6 @@
 //! must agree on output, exit status and the file tree they leave.
 //!
 //! A case that does not pass on the host's own Linux may not judge Offshoot, so it counts as failed too.
-#![forbid(unsafe_code)]
 
 mod args;
 mod case;
@@ -11,6 +10,7 @@ mod diff;
 mod exec;
 mod expect;
 mod header;
+mod inherited;
 mod report;
 mod run;
 mod tempdir;
@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    inherited::close_on_exec();
     let outcome = match args::Args::parse().command {
         args::Command::Run(run) => run::run(&run),
     };

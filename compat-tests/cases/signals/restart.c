@@ -14,7 +14,7 @@
 
 static volatile sig_atomic_t calls;
 static timer_t timer;
-static int pipes[2], sockets[2], full[2];
+static int pipes[2], sockets[2], full[2], ready[2], end[2];
 
 static void on_alarm(int signo)
 {
@@ -148,6 +148,20 @@ static void *release(void *which)
     return NULL;
 }
 
+// A child that has both locks, and ends when it is told to: what waitpid and the locking calls wait for.
+static void hold(void)
+{
+    SPAWN({
+        int fd = NEED(open("locked", O_RDWR));
+        NEED(flock(fd, LOCK_EX));
+        int record = NEED(open("record", O_RDWR));
+        NEED(fcntl(record, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}));
+        tell(ready[1]);
+        await(end[0]);
+    });
+    await(ready[0]);
+}
+
 int main(void)
 {
     NEED(pipe(pipes));
@@ -163,24 +177,16 @@ int main(void)
         ;
     NEED(fcntl(full[1], F_SETFL, 0));
     NEED(timer_create(CLOCK_MONOTONIC, &(struct sigevent){.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM}, &timer));
-    int ready[2], end[2];
     NEED(pipe(ready));
     NEED(pipe(end));
-    // A child that holds the locks, and stays until it is told to end.
-    pid_t holder = SPAWN({
-        int fd = NEED(open("locked", O_RDWR));
-        NEED(flock(fd, LOCK_EX));
-        int record = NEED(open("record", O_RDWR));
-        NEED(fcntl(record, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}));
-        tell(ready[1]);
-        await(end[0]);
-    });
-    await(ready[0]);
     sigset_t alarm_set = set_of(SIGALRM);
 
     for (size_t n = 0; n < sizeof calls_made / sizeof *calls_made; n++) {
         const struct call *call = &calls_made[n];
+        bool by_child = call->call == call_wait || call->call == call_flock || call->call == call_setlkw;
         char name[80];
+        if (by_child)
+            hold();
         handle(SIGALRM, on_alarm, 0);
         soon();
         snprintf(name, sizeof name, "%s: EINTR", call->name);
@@ -193,40 +199,23 @@ int main(void)
             CHECK_ERR(name, call->call(), EINTR);
             continue;
         }
-        bool by_child = call->call == call_wait || call->call == call_flock || call->call == call_setlkw;
         pthread_t helper;
         pthread_sigmask(SIG_BLOCK, &alarm_set, NULL);
         if (!by_child)
             NEED(-pthread_create(&helper, NULL, release, (void *)call->name));
-        pid_t ender = by_child ? SPAWN({
-            sleep_ms(50);
-            tell(end[1]);
-        }) : 0;
+        else
+            SPAWN({
+                sleep_ms(50);
+                tell(end[1]);
+            });
         pthread_sigmask(SIG_UNBLOCK, &alarm_set, NULL);
         snprintf(name, sizeof name, "%s: started again", call->name);
         CHECK_OK(name, call->call());
         CHECK_EQ("the handler ran once", calls, 1);
-        if (by_child) {
-            while (waitpid(-1, NULL, 0) > 0)
-                ;
-            ender = 0;
-            // The lock holder is gone: have another for the next call.
-            holder = SPAWN({
-                int fd = NEED(open("locked", O_RDWR));
-                NEED(flock(fd, LOCK_EX));
-                int record = NEED(open("record", O_RDWR));
-                while (fcntl(record, F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}) == -1 &&
-                       getppid() != 1 && call->call != call_setlkw)
-                    sleep_ms(1);
-                tell(ready[1]);
-                await(end[0]);
-            });
-            await(ready[0]);
-        } else {
+        if (!by_child)
             pthread_join(helper, NULL);
-        }
+        while (waitpid(-1, NULL, 0) > 0)
+            ;
     }
-    tell(end[1]);
-    reap(holder);
     DONE();
 }
