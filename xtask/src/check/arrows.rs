@@ -8,7 +8,7 @@ use super::verdict;
 const ARROWS: [(&str, &[&str]); 16] = [
     ("abi", &[]),
     ("protocol", &["abi"]),
-    ("platform", &["abi"]),
+    ("platform", &["abi", "protocol"]),
     ("vfs", &["abi", "protocol", "platform"]),
     ("process", &["vfs", "abi", "protocol", "platform"]),
     ("posix", &["process", "vfs", "abi", "protocol", "platform"]),
