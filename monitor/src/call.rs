@@ -33,6 +33,9 @@ pub struct Answer {
     pub rets: [u64; 8],
     pub data: Vec<u8>,
     pub regions: [Option<RegionId>; 2],
+    /// The answer owns its regions (`RegionTable::disown` once the member has them attached): they live on as long as
+    /// members have them.
+    pub handoff: bool,
 }
 
 /// An answer, or the errno that the member gets.

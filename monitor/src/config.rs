@@ -24,8 +24,10 @@ pub struct Publish {
 /// How the family reaches the network (`--net`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Net {
-    /// Connections go out through the host's sockets.
+    /// A loopback of the family's own, published ports, and connections that go out through the host's sockets.
     #[default]
+    Bridge,
+    /// As `Bridge`, and the ports that the guest binds are bound on the host.
     Host,
     /// Only the family's own loopback.
     None,

@@ -12,7 +12,7 @@ use crate::events::EventsRegion;
 use crate::members::MemberTable;
 use crate::object_table::ObjectTable;
 use crate::poller::Poller;
-use crate::procs::ProcTable;
+use crate::procs::{Effect, ProcTable};
 use crate::published::FamilyRegion;
 use crate::regions::{RegionId, RegionTable};
 use crate::retry::{RetryKey, RetryList};
@@ -30,7 +30,10 @@ pub struct Family {
     pub published: Rc<FamilyRegion>,
     pub poller: Poller,
     pub retry: RetryList,
+    /// What handlers asked for beyond their answer: carried out after each request or host event.
+    pub effects: Vec<Effect>,
     pub fs: fs::Server,
+    pub pipes: objects::Server,
     pub net: net::Server,
     pub streams: streams::Server,
     pub ipc: ipc::Server,
@@ -45,6 +48,7 @@ impl Family {
             net: net::Server::new(&config)?,
             streams: streams::Server::new(&config)?,
             ipc: ipc::Server::default(),
+            pipes: objects::Server::default(),
             procs: ProcTable::default(),
             members: MemberTable::default(),
             descs: DescTable::new(published.clone()),
@@ -53,6 +57,7 @@ impl Family {
             events: EventsRegion::new()?,
             poller: Poller::new()?,
             retry: RetryList::default(),
+            effects: Vec::new(),
             published,
             config,
         })

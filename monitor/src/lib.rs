@@ -2,6 +2,7 @@
 //! and signals. One thread, one event loop; it never waits for a member, and it trusts nothing that a member says.
 
 pub mod call;
+pub mod clock;
 pub mod config;
 pub mod descs;
 pub mod events;
@@ -19,6 +20,7 @@ pub mod procs;
 pub mod published;
 pub mod regions;
 pub mod retry;
+pub mod slab;
 pub mod streams;
 
 pub use call::{Answer, Call, OpResult};

@@ -35,12 +35,14 @@ pub fn object_event(_fam: &mut Family, _object: u32) {}
 pub fn host_ready(_fam: &mut Family, _id: u64, _ready: EventFlags) {}
 
 /// Armed timers: the monitor calls [`on_timer`] no later than this monotonic time in nanoseconds.
-pub fn next_deadline(_fam: &Family) -> Option<u64> {
-    None
+pub fn next_deadline(fam: &Family) -> Option<u64> {
+    crate::streams::next_deadline(fam)
 }
 
 /// The deadline has passed.
-pub fn on_timer(_fam: &mut Family, _now: u64) {}
+pub fn on_timer(fam: &mut Family, now: u64) {
+    crate::streams::on_timer(fam, now);
+}
 
 /// A member died: the locks that it held in rings are broken.
 pub fn member_lost(_fam: &mut Family, _slot: u32) {}

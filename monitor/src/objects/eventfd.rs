@@ -1,0 +1,76 @@
+//! eventfd(2): a counter in a region, with a ring's waiter bitmaps beside it; members do the rest.
+
+use std::sync::atomic::Ordering;
+
+use abi::Errno;
+use abi::fs::{O_NONBLOCK, O_RDWR, S_IRUSR, S_IWUSR};
+use protocol::SharedMem;
+use protocol::desc::{DescInfo, EVENTFD_REGION, EVENTFD_RING, Kind};
+use protocol::ring::Ring;
+
+use crate::descs::Body;
+use crate::family::Family;
+use crate::regions::RegionId;
+
+const EFD_SEMAPHORE: u32 = 1;
+const COUNTER: usize = 0;
+const SEMAPHORE: usize = 68;
+/// Offset of the counter's lock.
+pub(super) const LOCK: usize = 64;
+/// Capacity of the ring that only serves for waiting.
+pub(super) const RING_CAP: u32 = 4096;
+
+/// An eventfd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventFd(pub(super) u32);
+
+pub(super) struct State {
+    pub region: RegionId,
+    pub object: u32,
+}
+
+/// eventfd2(2) for `pid`: its description and region.
+pub fn open_eventfd(fam: &mut Family, pid: u32, initial: u64, flags: u32) -> Result<(u32, RegionId), Errno> {
+    const CLOEXEC: u32 = abi::fs::O_CLOEXEC;
+    if flags & !(EFD_SEMAPHORE | O_NONBLOCK | CLOEXEC) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let region = fam.regions.create("offshoot-eventfd", EVENTFD_REGION as u64)?;
+    let made = fam.objects.alloc().and_then(|object| {
+        let view = fam.regions.view(region).inspect_err(|_| fam.objects.free(object))?;
+        view.u64_at(COUNTER).store(initial, Ordering::Relaxed);
+        view.u32_at(SEMAPHORE).store(u32::from(flags & EFD_SEMAPHORE != 0), Ordering::Relaxed);
+        Ring::new(&*view, EVENTFD_RING, RING_CAP).init(object);
+        Ok(object)
+    });
+    let object = made.inspect_err(|_| fam.regions.disown(region))?;
+    let id = fam.pipes.eventfds.insert(State { region, object });
+    let desc = fam.open_desc(pid, Body::EventFd(EventFd(id)), O_RDWR | flags & O_NONBLOCK)?;
+    Ok((desc, region))
+}
+
+/// The last reference to an eventfd is gone.
+pub fn release_eventfd(fam: &mut Family, e: EventFd) {
+    if let Some(e) = fam.pipes.eventfds.remove(e.0) {
+        fam.objects.free(e.object);
+        fam.regions.disown(e.region);
+    }
+}
+
+/// What members are told of it.
+pub(super) fn info(fam: &Family, e: EventFd) -> DescInfo {
+    let Some(e) = fam.pipes.eventfds.get(e.0) else { return DescInfo::default() };
+    DescInfo {
+        kind: Kind::EventFd as u32,
+        object: e.object,
+        region: e.region.0,
+        region_size: fam.regions.size(e.region),
+        in_off: EVENTFD_RING as u32,
+        out_off: EVENTFD_RING as u32,
+        ring_cap: RING_CAP,
+        mode: S_IRUSR | S_IWUSR,
+        ino: super::ANON_INO,
+        dev: super::ANON_DEV,
+        ..DescInfo::default()
+    }
+}
