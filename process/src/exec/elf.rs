@@ -127,7 +127,7 @@ impl Elf {
                 prot |= bit;
             }
         }
-        if self.phdr == 0 && (p.p_offset..p.p_offset + p.p_filesz).contains(&phoff) {
+        if self.phdr == 0 && (p.p_offset..p.p_offset.saturating_add(p.p_filesz)).contains(&phoff) {
             self.phdr = vaddr + (phoff - p.p_offset) as usize;
         }
         if p.p_align.is_power_of_two() && p.p_align as usize > self.align && p.p_align <= 1 << 30 {

@@ -13,3 +13,6 @@ mod stack;
 pub use in_place::{exec, first_program};
 pub use plan::Plan;
 pub use spawn::exec_elsewhere;
+
+#[cfg(test)]
+mod elf_tests;

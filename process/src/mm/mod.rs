@@ -8,3 +8,6 @@ pub mod vma;
 pub use code::Code;
 pub use space::{AddressSpace, Place};
 pub use vma::{MappedFile, MappedRegion, Source, Vma, VmaSet, page_down, page_up};
+
+#[cfg(test)]
+mod vma_tests;
