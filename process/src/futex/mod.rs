@@ -7,3 +7,6 @@ pub fn thread_exit(_thread: &Thread) {}
 
 /// In a clone: nobody waits.
 pub fn child() {}
+
+/// The monitor woke the thread that registered for this place.
+pub fn woken_by_monitor(_region: u64, _offset: u64, _tid: u32) {}
