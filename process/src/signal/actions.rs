@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn exec_keeps_what_is_ignored() {
         let mut a = Actions::boot(SigSet::of(SIGHUP).with(SIGKILL));
-        a.set(SIGCHLD, KernelSigAction { handler: 0x1000, flags: SA_NOCLDWAIT, ..Default::default() }).unwrap();
+        a.set(SIGCHLD, KernelSigAction { handler: 0x1000, flags: SA_NOCLDWAIT, ..Default::default() })
+            .unwrap();
         assert_eq!(a.child_flags(), CHILD_REAPED);
         a.reset();
         assert_eq!(a.ignored(), SigSet::of(SIGHUP));

@@ -76,13 +76,7 @@ pub fn push_frame(
     let uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | if extended { UC_FP_XSTATE } else { 0 };
     let sigframe = RtSigFrame {
         pretcode: action.restorer,
-        uc: UContext {
-            uc_flags,
-            uc_link: 0,
-            uc_stack: stack,
-            uc_mcontext: context,
-            uc_sigmask: saved,
-        },
+        uc: UContext { uc_flags, uc_link: 0, uc_stack: stack, uc_mcontext: context, uc_sigmask: saved },
         info: *info,
     };
     pf.copy_out(at as usize, sigframe.as_bytes()).map_err(|_| Errno::EFAULT)?;
