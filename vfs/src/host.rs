@@ -3,6 +3,8 @@
 //! A request blocks the calling thread, never the member: while the reply is not there, other threads run (the
 //! `block` function, given by the scheduler). Requests are not interruptible; the monitor answers at once.
 
+use core::sync::atomic::{AtomicU32, Ordering};
+
 use abi::errno::{Errno, SysResult, from_ret};
 use alloc::collections::BTreeMap;
 use alloc::sync::Weak;
@@ -52,6 +54,7 @@ pub struct Host {
     pub(crate) regions: crate::region::Table,
     hooks: Hooks,
     watches: Mutex<BTreeMap<u32, Vec<Weak<dyn Watch>>>>,
+    forks: AtomicU32,
 }
 
 impl Host {
@@ -65,6 +68,7 @@ impl Host {
             regions: crate::region::Table::new(),
             hooks,
             watches: Mutex::new(Rank::Leaf, BTreeMap::new()),
+            forks: AtomicU32::new(0),
         }
     }
 
@@ -131,6 +135,21 @@ impl Host {
         if list.is_empty() {
             all.remove(&key);
         }
+    }
+
+    /// A fork is under way: descriptions stay with the monitor until [`Host::fork_done`].
+    pub(crate) fn fork_begins(&self) {
+        self.forks.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The fork ended, well or not; in parent and child.
+    pub fn fork_done(&self) {
+        let _ = self.forks.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+    }
+
+    /// True between the two.
+    pub fn forking(&self) -> bool {
+        self.forks.load(Ordering::SeqCst) > 0
     }
 
     /// What the monitor publishes of a description.

@@ -6,8 +6,11 @@
 extern crate alloc;
 
 pub mod fdtable;
+pub mod file;
 pub mod host;
+pub mod io;
 pub mod record;
 pub mod region;
 pub mod server;
+pub mod ring_io;
 pub mod tty;

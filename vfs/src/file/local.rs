@@ -1,0 +1,33 @@
+//! Files that live in the member alone: epoll instances, timerfds, signalfds.
+
+use core::any::Any;
+
+use abi::errno::{Errno, SysResult};
+use abi::poll::PollEvents;
+
+use crate::host::Host;
+use crate::io::IoBuf;
+
+/// What such a file can do. Steps never wait, as in [`super::OpenFile`].
+pub trait LocalFile: Send + Sync {
+    /// A step of read(2).
+    fn read(&self, _host: &Host, _io: &mut IoBuf<'_>) -> SysResult<usize> {
+        Err(Errno::EINVAL)
+    }
+    /// A step of write(2).
+    fn write(&self, _host: &Host, _io: &mut IoBuf<'_>) -> SysResult<usize> {
+        Err(Errno::EINVAL)
+    }
+    /// Readiness now.
+    fn poll(&self, host: &Host) -> PollEvents;
+    /// What wakes when it becomes ready; 0: time alone ([`LocalFile::deadline`]).
+    fn key(&self) -> u32;
+    /// When it becomes ready by time alone (monotonic ns).
+    fn deadline(&self, _host: &Host) -> Option<u64> {
+        None
+    }
+    /// The name that /proc/self/fd shows.
+    fn name(&self) -> &'static str;
+    /// For its own calls.
+    fn as_any(&self) -> &dyn Any;
+}

@@ -1,0 +1,436 @@
+//! Open files: what a descriptor of this process refers to.
+//!
+//! An [`OpenFile`] stands for one description that the process holds at the monitor (however many descriptors name it),
+//! or for something that lives in the member alone (epoll, timerfd, signalfd). Operations are steps that never wait: one
+//! that cannot go on arms what it waits for and answers EAGAIN.
+
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use abi::errno::{Errno, SysResult};
+use abi::fs::{O_NONBLOCK, OpenFlags, S_IFMT, Stat};
+use abi::poll::PollEvents;
+use alloc::sync::Arc;
+use platform::sync::{Mutex, Rank};
+use protocol::Op;
+use protocol::desc::{DescInfo, Kind, ST_NO_DELEGATE, ST_TTY};
+
+use crate::host::{Answer, Host};
+use crate::io::IoBuf;
+
+pub mod attach;
+pub mod device;
+mod eventfd;
+mod local;
+mod pipe;
+mod position;
+mod regular;
+mod stream;
+
+pub use attach::Attachment;
+pub use local::LocalFile;
+pub use pipe::Pipe;
+
+/// Up to three keys that a waiter registers for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    keys: [u32; 3],
+    len: usize,
+}
+
+impl Keys {
+    /// No key or one; 0 is none.
+    pub fn one(key: u32) -> Self {
+        let mut k = Self::default();
+        k.add(key);
+        k
+    }
+
+    /// Adds a key unless it is 0 or there already.
+    pub fn add(&mut self, key: u32) {
+        if key != 0 && self.len < self.keys.len() && !self.as_slice().contains(&key) {
+            self.keys[self.len] = key;
+            self.len += 1;
+        }
+    }
+
+    /// The keys.
+    pub fn as_slice(&self) -> &[u32] {
+        &self.keys[..self.len]
+    }
+}
+
+/// Who gets SIGIO, and which signal in its place: F_SETOWN, F_SETSIG; fcntl(2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP.
+    pub kind: i32,
+    pub id: i32,
+    pub signal: i32,
+    pub uid: u32,
+    pub euid: u32,
+}
+
+enum Body {
+    File(regular::Regular),
+    Dir,
+    Device,
+    Pipe(Pipe),
+    EventFd(eventfd::EventFd),
+    Stream,
+    Path,
+    Local(Arc<dyn LocalFile>),
+}
+
+/// What a descriptor refers to.
+pub struct OpenFile {
+    host: &'static Host,
+    info: DescInfo,
+    kind: Kind,
+    body: Body,
+    /// Status flags of a file that the monitor does not know.
+    local_flags: AtomicU32,
+    /// Another member holds it in this one's place, or the process is gone: no close is sent.
+    given_away: AtomicBool,
+    owner: Mutex<Owner>,
+}
+
+impl OpenFile {
+    /// The description that a reply names. `answer` and `region` say where the reply brought its region, if it did. A
+    /// file just opened (`fresh`) has its offset at 0 here.
+    pub fn new(
+        host: &'static Host,
+        info: DescInfo,
+        answer: Option<(&Answer<'_>, usize)>,
+        fresh: bool,
+    ) -> SysResult<Arc<Self>> {
+        let kind = Kind::from_u32(info.kind).unwrap_or(Kind::Path);
+        let place = || match answer {
+            Some((a, index)) if a.region(index).is_some() => {
+                Attachment::of_answer(host, a, &info, index).unwrap_or_default()
+            }
+            _ => Attachment::default(),
+        };
+        let body = match kind {
+            Kind::File | Kind::Generated => {
+                Body::File(regular::Regular::new(fresh.then_some(0), info.state & ST_NO_DELEGATE != 0))
+            }
+            Kind::Dir => Body::Dir,
+            Kind::Null | Kind::Zero | Kind::Full | Kind::Random => Body::Device,
+            Kind::Pipe => Body::Pipe(Pipe::new(place())),
+            Kind::EventFd => Body::EventFd(eventfd::EventFd::default()),
+            Kind::Stream => Body::Stream,
+            Kind::Socket | Kind::Path | Kind::Local => Body::Path,
+        };
+        let file = Arc::new(Self {
+            host,
+            info,
+            kind,
+            body,
+            local_flags: AtomicU32::new(0),
+            given_away: AtomicBool::new(false),
+            owner: Mutex::new(Rank::Leaf, Owner::default()),
+        });
+        if let (Body::EventFd(e), Some((answer, _))) = (&file.body, answer) {
+            e.attach(&file, answer)?;
+        }
+        Ok(file)
+    }
+
+    /// A file that lives in this member alone.
+    pub fn local(host: &'static Host, local: Arc<dyn LocalFile>, flags: u32) -> Arc<Self> {
+        let info = DescInfo { mode: 0o600, ino: 1, dev: 0xe, ..DescInfo::default() };
+        Arc::new(Self {
+            host,
+            info,
+            kind: Kind::Local,
+            body: Body::Local(local),
+            local_flags: AtomicU32::new(flags),
+            given_away: AtomicBool::new(false),
+            owner: Mutex::new(Rank::Leaf, Owner::default()),
+        })
+    }
+
+    /// The line to the monitor.
+    pub fn host(&self) -> &'static Host {
+        self.host
+    }
+
+    /// The description's number; 0 for a local file.
+    pub fn desc(&self) -> u32 {
+        self.info.desc
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What the monitor told of it when it was opened.
+    pub fn info(&self) -> &DescInfo {
+        &self.info
+    }
+
+    /// File type bits of its mode.
+    pub fn file_type(&self) -> u32 {
+        self.info.mode & S_IFMT
+    }
+
+    /// The local file behind it.
+    pub fn as_local(&self) -> Option<&Arc<dyn LocalFile>> {
+        match &self.body {
+            Body::Local(l) => Some(l),
+            _ => None,
+        }
+    }
+
+    /// The pipe's end.
+    pub fn as_pipe(&self) -> Option<&Pipe> {
+        match &self.body {
+            Body::Pipe(p) => Some(p),
+            _ => None,
+        }
+    }
+
+    /// True for a terminal.
+    pub fn is_tty(&self) -> bool {
+        self.kind == Kind::Stream && self.info.state & ST_TTY != 0
+    }
+
+    /// Access mode and status flags as F_GETFL gives them.
+    pub fn flags(&self) -> u32 {
+        match self.body {
+            Body::Local(_) => self.local_flags.load(Ordering::Relaxed),
+            _ => self.host.desc_state(self.info.desc).flags,
+        }
+    }
+
+    /// [`OpenFile::flags`], typed.
+    pub fn open_flags(&self) -> OpenFlags {
+        OpenFlags::from_bits_retain(self.flags())
+    }
+
+    /// O_NONBLOCK is set.
+    pub fn nonblocking(&self) -> bool {
+        self.flags() & O_NONBLOCK != 0
+    }
+
+    /// F_SETFL: `flags` are the settable ones, all of them.
+    pub fn set_flags(&self, flags: u32) -> SysResult<()> {
+        if let Body::Local(_) = self.body {
+            let keep = self.flags() & !OpenFlags::SETTABLE.bits();
+            self.local_flags.store(keep | flags & OpenFlags::SETTABLE.bits(), Ordering::Relaxed);
+            return Ok(());
+        }
+        self.host.call(Op::SetFlags, &[u64::from(self.info.desc), u64::from(flags)]).map(|_| ())
+    }
+
+    /// Who gets SIGIO.
+    pub fn owner(&self) -> Owner {
+        *self.owner.lock()
+    }
+
+    /// Changes who gets SIGIO.
+    pub fn set_owner(&self, change: impl FnOnce(&mut Owner)) {
+        change(&mut self.owner.lock());
+    }
+
+    fn check(&self, allowed: fn(OpenFlags) -> bool) -> SysResult<()> {
+        match self.body {
+            Body::Path => Err(Errno::EBADF),
+            Body::Local(_) => Ok(()),
+            _ if allowed(self.open_flags()) => Ok(()),
+            _ => Err(Errno::EBADF),
+        }
+    }
+
+    /// A step of read(2).
+    pub fn read(&self, io: &mut IoBuf<'_>) -> SysResult<usize> {
+        self.check(OpenFlags::readable)?;
+        match &self.body {
+            Body::File(r) => r.read(self, io),
+            Body::Dir => Err(Errno::EISDIR),
+            Body::Device => device::read(self.kind, self.host.platform, io),
+            Body::Pipe(p) => p.read(self, io),
+            Body::EventFd(e) => e.read(self, io),
+            Body::Stream => stream::read(self, io),
+            Body::Path => Err(Errno::EBADF),
+            Body::Local(l) => l.read(self.host, io),
+        }
+    }
+
+    /// A step of write(2).
+    pub fn write(&self, io: &mut IoBuf<'_>) -> SysResult<usize> {
+        self.check(OpenFlags::writable)?;
+        match &self.body {
+            Body::File(r) => r.write(self, io),
+            Body::Dir => Err(Errno::EISDIR),
+            Body::Device => device::write(self.kind, io),
+            Body::Pipe(p) => p.write(self, io),
+            Body::EventFd(e) => e.write(self, io),
+            Body::Stream => stream::write(self, io),
+            Body::Path => Err(Errno::EBADF),
+            Body::Local(l) => l.write(self.host, io),
+        }
+    }
+
+    /// True if it has places: otherwise pread(2), pwrite(2) and lseek(2) answer ESPIPE.
+    pub fn seekable(&self) -> bool {
+        !matches!(self.body, Body::Pipe(_) | Body::Stream)
+    }
+
+    /// pread(2).
+    pub fn read_at(&self, io: &mut IoBuf<'_>, at: u64) -> SysResult<usize> {
+        match &self.body {
+            Body::Path => Err(Errno::EBADF),
+            _ if !self.seekable() => Err(Errno::ESPIPE),
+            Body::File(r) => self.check(OpenFlags::readable).and_then(|()| r.read_at(self, io, at)),
+            _ => self.read(io),
+        }
+    }
+
+    /// pwrite(2). `append`: at the end, whatever `at` says.
+    pub fn write_at(&self, io: &mut IoBuf<'_>, at: u64, append: bool) -> SysResult<usize> {
+        match &self.body {
+            Body::Path => Err(Errno::EBADF),
+            _ if !self.seekable() => Err(Errno::ESPIPE),
+            Body::File(r) => {
+                self.check(OpenFlags::writable)?;
+                r.write_at(self, io, at, append || self.flags() & abi::fs::O_APPEND != 0)
+            }
+            _ => self.write(io),
+        }
+    }
+
+    /// Reads the file's content for the kernel itself (exec, private mappings).
+    pub fn read_at_kernel(&self, at: u64, to: &mut [u8]) -> SysResult<usize> {
+        match &self.body {
+            Body::File(r) => r.read_at(self, &mut IoBuf::target(to), at),
+            Body::Dir => Err(Errno::EISDIR),
+            _ => Err(Errno::EACCES),
+        }
+    }
+
+    /// lseek(2).
+    pub fn seek(&self, off: i64, whence: u32) -> SysResult<u64> {
+        match &self.body {
+            Body::Path => Err(Errno::EBADF),
+            _ if !self.seekable() => Err(Errno::ESPIPE),
+            _ if whence > abi::fs::SEEK_HOLE => Err(Errno::EINVAL),
+            Body::File(r) => r.seek(self, off, whence),
+            Body::Dir => regular::seek_shared(self, off, whence),
+            _ => Ok(0),
+        }
+    }
+
+    /// fstat(2).
+    pub fn stat(&self) -> SysResult<Stat> {
+        match self.body {
+            Body::Local(_) => Ok(Stat {
+                st_dev: self.info.dev,
+                st_ino: self.info.ino,
+                st_nlink: 1,
+                st_mode: self.info.mode,
+                st_blksize: 4096,
+                ..Stat::default()
+            }),
+            _ => self.stat_desc(),
+        }
+    }
+
+    /// Readiness now. What of `want` is not there is armed: its coming wakes [`OpenFile::keys`].
+    pub fn poll(&self, want: PollEvents, exclusive: bool) -> PollEvents {
+        const ALWAYS: PollEvents = PollEvents::POLLIN
+            .union(PollEvents::POLLOUT)
+            .union(PollEvents::POLLRDNORM)
+            .union(PollEvents::POLLWRNORM);
+        match &self.body {
+            Body::File(_) | Body::Dir | Body::Device => ALWAYS,
+            Body::Pipe(p) => p.poll(self, want),
+            Body::EventFd(e) => e.poll(self, want),
+            Body::Stream => stream::poll(self, exclusive),
+            Body::Path => PollEvents::POLLNVAL,
+            Body::Local(l) => l.poll(self.host),
+        }
+    }
+
+    /// False for files that epoll refuses (EPERM): always ready and without a queue of waiters.
+    pub fn pollable(&self) -> bool {
+        !matches!(self.kind, Kind::File | Kind::Dir | Kind::Null | Kind::Zero | Kind::Full | Kind::Path)
+    }
+
+    /// What wakes when the file becomes ready.
+    pub fn keys(&self) -> Keys {
+        match &self.body {
+            Body::Local(l) => Keys::one(l.key()),
+            Body::Pipe(p) => {
+                let mut keys = Keys::one(self.info.object);
+                if let Ok(ring) = p.ring(self) {
+                    keys.add(ring.ring().object());
+                }
+                keys
+            }
+            _ => Keys::one(self.info.object),
+        }
+    }
+
+    /// When the file becomes ready by time alone (monotonic ns).
+    pub fn deadline(&self) -> Option<u64> {
+        match &self.body {
+            Body::Local(l) => l.deadline(self.host),
+            _ => None,
+        }
+    }
+
+    /// Before the description gets another holder (fork, SCM_RIGHTS): gives its offset back to the monitor.
+    pub fn recall(&self) -> SysResult<()> {
+        match &self.body {
+            Body::File(r) => r.recall(self),
+            _ => Ok(()),
+        }
+    }
+
+    /// The offset that a file's next read or write uses.
+    pub fn tell(&self) -> SysResult<u64> {
+        match &self.body {
+            Body::File(r) => r.tell(self),
+            _ => Ok(0),
+        }
+    }
+
+    /// The process that this object was made for holds the description no longer, or elsewhere: dropping it sends nothing.
+    pub fn give_away(&self) {
+        self.given_away.store(true, Ordering::Relaxed);
+    }
+
+    /// The same description for another process of this member (a vfork child), which the monitor has made a holder.
+    pub fn for_child(&self) -> Arc<Self> {
+        let body = match &self.body {
+            Body::File(_) => Body::File(regular::Regular::new(None, self.info.state & ST_NO_DELEGATE != 0)),
+            Body::Dir => Body::Dir,
+            Body::Device => Body::Device,
+            Body::Pipe(_) => Body::Pipe(Pipe::new(Attachment::default())),
+            Body::EventFd(_) => Body::EventFd(eventfd::EventFd::default()),
+            Body::Stream => Body::Stream,
+            Body::Path => Body::Path,
+            Body::Local(l) => Body::Local(l.clone()),
+        };
+        Arc::new(Self {
+            host: self.host,
+            info: self.info,
+            kind: self.kind,
+            body,
+            local_flags: AtomicU32::new(self.local_flags.load(Ordering::Relaxed)),
+            given_away: AtomicBool::new(false),
+            owner: Mutex::new(Rank::Leaf, self.owner()),
+        })
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if self.info.desc != 0 && !*self.given_away.get_mut() {
+            // NOREPLY without data cannot fail.
+            let _ = self.host.post(Op::Close, &[u64::from(self.info.desc)], &[]);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Ends of pipes and FIFOs: one shared ring; pipe(7).
+
+use abi::errno::{Errno, SysResult};
+use abi::fs::PIPE_BUF;
+use abi::poll::PollEvents;
+use platform::sync::{Mutex, Rank};
+use protocol::desc::DescInfo;
+use protocol::ring::{CLOSED_READ, CLOSED_WRITE, NO_WRITER_YET, Side};
+
+use super::OpenFile;
+use super::attach::Attachment;
+use crate::io::IoBuf;
+use crate::ring_io::{RingView, broken};
+
+/// What an end (or both, for a FIFO opened O_RDWR) keeps; attached on first use, or by the opening reply.
+pub struct Pipe {
+    place: Mutex<Attachment>,
+}
+
+impl Pipe {
+    /// An end with its ring, if that is attached already.
+    pub fn new(place: Attachment) -> Self {
+        Self { place: Mutex::new(Rank::File, place) }
+    }
+
+    /// The ring, attached on first use.
+    pub fn ring(&self, f: &OpenFile) -> SysResult<RingView> {
+        let known = self.place.lock().rings();
+        if let Some(rings) = known {
+            return Ok(rings.input.clone());
+        }
+        let place = Attachment::fetch(f)?;
+        let rings = place.rings().ok_or(Errno::EIO)?;
+        *self.place.lock() = place;
+        Ok(rings.input.clone())
+    }
+
+    /// Runs a step on the ring, again at its new place if it has moved (F_SETPIPE_SZ).
+    fn with<T>(&self, f: &OpenFile, mut step: impl FnMut(&RingView) -> SysResult<T>) -> SysResult<T> {
+        loop {
+            let ring = self.ring(f)?;
+            match step(&ring) {
+                Err(Errno::ESTALE) => *self.place.lock() = Attachment::default(),
+                done => return done,
+            }
+        }
+    }
+
+    /// read(2).
+    pub fn read(&self, f: &OpenFile, io: &mut IoBuf<'_>) -> SysResult<usize> {
+        if io.left() == 0 {
+            return Ok(0);
+        }
+        self.with(f, |ring| ring.pull(f.host(), io, 0, false))
+    }
+
+    /// A step of write(2). Up to PIPE_BUF bytes go in one piece.
+    pub fn write(&self, f: &OpenFile, io: &mut IoBuf<'_>) -> SysResult<usize> {
+        if io.left() == 0 {
+            return Ok(0);
+        }
+        self.with(f, |ring| {
+            let total = io.done() + io.left();
+            let least = if total <= PIPE_BUF { total as u32 } else { 1 };
+            ring.push(f.host(), io, least.min(ring.ring().capacity()))
+        })
+    }
+
+    /// poll(2): arms the sides that are not ready.
+    pub fn poll(&self, f: &OpenFile, want: PollEvents) -> PollEvents {
+        self.with(f, |ring| {
+            if ring.moved() {
+                return Err(Errno::ESTALE);
+            }
+            let mut ready = PollEvents::empty();
+            let flags = f.open_flags();
+            if flags.readable() {
+                // The end alone is POLLHUP without POLLIN.
+                if ring.ready(f.host()).is_ok_and(|n| n > 0) {
+                    ready |= PollEvents::POLLIN | PollEvents::POLLRDNORM;
+                }
+                let closed = ring.ring().closed();
+                if closed & CLOSED_WRITE != 0 && closed & NO_WRITER_YET == 0 {
+                    ready |= PollEvents::POLLHUP;
+                }
+            }
+            if flags.writable() {
+                let closed = ring.ring().closed() & CLOSED_READ != 0;
+                let least = (PIPE_BUF as u32).min(ring.ring().capacity());
+                let room = if want.intersects(PollEvents::POLLOUT | PollEvents::POLLWRNORM) {
+                    ring.room(f.host(), least).is_ok()
+                } else {
+                    ring.ring().space().is_ok_and(|s| s >= least)
+                };
+                if room || closed {
+                    ready |= PollEvents::POLLOUT | PollEvents::POLLWRNORM;
+                }
+                if closed && !flags.readable() {
+                    ready |= PollEvents::POLLERR;
+                } else if !closed {
+                    // The end of all readers is told to those who wait for it alone, too.
+                    ring.ring().arm(Side::Writer, f.host().slot());
+                }
+            }
+            Ok(ready)
+        })
+        .unwrap_or(PollEvents::POLLERR)
+    }
+
+    /// Arms the sides of `want` whether or not they are ready (edge-triggered interest).
+    pub fn arm(&self, f: &OpenFile, want: PollEvents) {
+        let Ok(ring) = self.ring(f) else { return };
+        let flags = f.open_flags();
+        if flags.readable() && want.intersects(PollEvents::POLLIN | PollEvents::POLLRDNORM) {
+            ring.ring().arm(Side::Reader, f.host().slot());
+        }
+        if flags.writable() {
+            ring.ring().arm(Side::Writer, f.host().slot());
+        }
+    }
+
+    /// FIONREAD.
+    pub fn readable_bytes(&self, f: &OpenFile) -> SysResult<u32> {
+        self.ring(f)?.ring().used().map_err(broken)
+    }
+
+    /// F_GETPIPE_SZ.
+    pub fn capacity(&self, f: &OpenFile) -> SysResult<u32> {
+        Ok(self.ring(f)?.ring().capacity())
+    }
+
+    /// F_SETPIPE_SZ: the monitor moves the ring; gives the capacity that it has then.
+    pub fn set_capacity(&self, f: &OpenFile, bytes: u32) -> SysResult<u32> {
+        let args = [u64::from(f.desc()), u64::from(bytes)];
+        let answer = f.host().call(protocol::Op::PipeSize, &args)?;
+        let place = Attachment::of_answer(f.host(), &answer, &answer.get::<DescInfo>(0)?, 0)?;
+        *self.place.lock() = place;
+        Ok(answer.ret() as u32)
+    }
+}
