@@ -40,14 +40,14 @@ pub fn fork(me: &Arc<Thread>, flags: CloneFlags, exit_signal: u32) -> SysResult<
 
     // 1. Quiesce: this thread holds the virtual CPU; the others stand at switches.
     // 2. Each subsystem prepares: delegated offsets go back to the monitor.
-    p.fds.prepare_fork(&k.host);
+    let recalled = p.fds.prepare_fork(&k.host);
 
     // 3. One message: pid, slot, descriptor references, the child's control region.
     let answer = k.host.call(Op::ForkPrepare, &[exit_signal.into(), prepare_flags(flags)])?;
     let pid = answer.ret() as u32;
     let slot = answer.value(0) as u32;
     let region = answer.region(0).ok_or(Errno::EAGAIN)?;
-    drop(answer);
+    drop((answer, recalled));
 
     // 4. The platform clones memory copy-on-write.
     let plan = ClonePlan { control_region: region.id, slot };

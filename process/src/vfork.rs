@@ -27,12 +27,12 @@ pub fn start(
 ) -> SysResult<u32> {
     let k = kernel();
     let p = &me.process;
-    p.fds.prepare_fork(&k.host);
+    let recalled = p.fds.prepare_fork(&k.host);
     let answer = k
         .host
         .call(Op::ForkPrepare, &[exit_signal.into(), crate::fork::prepare_flags(flags) | FORK_VFORK])?;
     let pid = answer.ret() as u32;
-    drop(answer);
+    drop((answer, recalled));
     let fds =
         if flags.contains(CloneFlags::CLONE_FILES) { p.fds.clone() } else { Arc::new(p.fds.duplicate(pid)) };
     let signals = crate::signal::for_vfork_child(p, flags);

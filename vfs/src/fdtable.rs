@@ -142,7 +142,11 @@ impl FdTable {
     pub fn close_on_exec(&self, _host: &Host) {
         let gone: Vec<_> = {
             let mut slots = self.slots.lock();
-            slots.iter_mut().filter(|s| s.as_ref().is_some_and(|e| e.cloexec)).filter_map(Option::take).collect()
+            slots
+                .iter_mut()
+                .filter(|s| s.as_ref().is_some_and(|e| e.cloexec))
+                .filter_map(Option::take)
+                .collect()
         };
         gone.iter().for_each(|e| self.closed(&e.file));
     }
@@ -155,19 +159,19 @@ impl FdTable {
     }
 
     /// The process lives in another member now, or is gone for the monitor too: forgets all without closing anything.
-    pub fn forget(&self) {
+    pub fn forget_all(&self) {
         let gone = core::mem::take(&mut *self.slots.lock());
         gone.iter().flatten().for_each(|e| e.file.give_away());
     }
 
     /// A table of its own for a vfork child, which the monitor has made a holder of all that the parent holds.
-    pub fn duplicate(&self) -> Self {
+    pub fn duplicate(&self, _pid: u32) -> Self {
         self.copy(OpenFile::for_child)
     }
 
-    /// A table of its own for the same process (close_range(2), CLOSE_RANGE_UNSHARE; unshare(2), CLONE_FILES).
-    pub fn unshare(&self) -> Self {
-        self.copy_same()
+    /// In a clone: record locks are not inherited; fork(2).
+    pub fn child(&self, _pid: u32) {
+        self.locks.store(false, Ordering::Relaxed);
     }
 
     fn copy(&self, make: fn(&OpenFile) -> Arc<OpenFile>) -> Self {
@@ -176,7 +180,8 @@ impl FdTable {
         let mut copies = Vec::with_capacity(slots.len());
         for slot in slots.iter() {
             copies.push(slot.as_ref().map(|e| {
-                let known = made.iter().find(|(from, _)| Arc::ptr_eq(from, &e.file)).map(|(_, to)| to.clone());
+                let known =
+                    made.iter().find(|(from, _)| Arc::ptr_eq(from, &e.file)).map(|(_, to)| to.clone());
                 let file = known.unwrap_or_else(|| {
                     let to = make(&e.file);
                     made.push((e.file.clone(), to.clone()));
@@ -186,14 +191,6 @@ impl FdTable {
             }));
         }
         Self { slots: Mutex::new(Rank::FdTable, copies), locks: AtomicBool::new(false) }
-    }
-
-    fn copy_same(&self) -> Self {
-        let slots = self.slots.lock().clone();
-        Self {
-            slots: Mutex::new(Rank::FdTable, slots),
-            locks: AtomicBool::new(self.locks.load(Ordering::Relaxed)),
-        }
     }
 
     /// What a fresh member needs to go on with these descriptors. Those marked close-on-exec are listed too, so that the
@@ -208,31 +205,40 @@ impl FdTable {
     }
 
     /// The table of a fresh member. Entries marked close-on-exec are closed.
-    pub fn from_boot(host: &'static Host, fds: &[BootFd]) -> SysResult<Self> {
+    pub fn from_boot(host: &'static Host, fds: &[BootFd]) -> Self {
         let table = Self::default();
         let mut made: Vec<Arc<OpenFile>> = Vec::new();
         for b in fds {
             let known = made.iter().find(|f| f.desc() == b.info.desc).cloned();
-            let file = match known {
-                Some(f) => f,
-                None => {
-                    let f = OpenFile::new(host, b.info, None, false)?;
-                    made.push(f.clone());
-                    f
-                }
-            };
-            if !b.cloexec {
-                let fd = i32::try_from(b.fd).map_err(|_| Errno::EINVAL)?;
-                table.insert_at(fd, file, false, u64::MAX)?;
+            let file = known.unwrap_or_else(|| {
+                let f = OpenFile::new(host, b.info, None, false);
+                made.push(f.clone());
+                f
+            });
+            if let (false, Ok(fd)) = (b.cloexec, i32::try_from(b.fd)) {
+                // Numbers in a boot record are in range: they were descriptors before.
+                let _ = table.insert_at(fd, file, false, u64::MAX);
             }
         }
-        Ok(table)
+        table
     }
 
-    /// Before fork: the monitor gets the offsets that are ours, and keeps them until [`Host::fork_done`].
-    pub fn prepare_fork(&self, host: &Host) -> SysResult<()> {
+    /// Before descriptions get another holder: the monitor gets the offsets that are ours, and keeps them while the guard
+    /// lives.
+    pub fn prepare_fork<'h>(&self, host: &'h Host) -> Recalled<'h> {
         host.fork_begins();
         let files: Vec<_> = self.slots.lock().iter().flatten().map(|e| e.file.clone()).collect();
-        files.iter().try_for_each(|f| f.recall())
+        files.iter().for_each(|f| f.recall());
+        Recalled(host)
+    }
+}
+
+/// Descriptions stay with the monitor as long as this lives.
+#[must_use]
+pub struct Recalled<'h>(&'h Host);
+
+impl Drop for Recalled<'_> {
+    fn drop(&mut self) {
+        self.0.fork_done();
     }
 }

@@ -137,13 +137,13 @@ impl Host {
         }
     }
 
-    /// A fork is under way: descriptions stay with the monitor until [`Host::fork_done`].
+    /// Descriptions are about to get another holder: they stay with the monitor until [`Host::fork_done`].
     pub(crate) fn fork_begins(&self) {
         self.forks.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The fork ended, well or not; in parent and child.
-    pub fn fork_done(&self) {
+    /// They got it, or not.
+    pub(crate) fn fork_done(&self) {
         let _ = self.forks.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
     }
 

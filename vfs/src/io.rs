@@ -255,7 +255,10 @@ pub fn import(platform: &'static dyn Platform, addr: usize, count: usize) -> Sys
         if v.iov_len > isize::MAX as u64 {
             return Err(Errno::EINVAL);
         }
-        total = total.checked_add(v.iov_len as usize).filter(|t| *t <= isize::MAX as usize).ok_or(Errno::EINVAL)?;
+        total = total
+            .checked_add(v.iov_len as usize)
+            .filter(|t| *t <= isize::MAX as usize)
+            .ok_or(Errno::EINVAL)?;
     }
     Ok(if count <= INLINE { Segments::Few(few, count) } else { Segments::Many(many) })
 }

@@ -122,7 +122,11 @@ impl RingView {
                 ring.arm(Side::Reader, host.slot());
                 used = ring.used().map_err(broken)?;
                 if used <= skip {
-                    return if ring.closed() & (CLOSED_WRITE | CLOSED_LOCAL) != 0 { Ok(0) } else { Err(Errno::EAGAIN) };
+                    return if ring.closed() & (CLOSED_WRITE | CLOSED_LOCAL) != 0 {
+                        Ok(0)
+                    } else {
+                        Err(Errno::EAGAIN)
+                    };
                 }
             }
             let n = (used.saturating_sub(skip) as usize).min(io.left());

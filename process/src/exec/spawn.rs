@@ -30,11 +30,11 @@ pub fn exec_elsewhere(thread: &Arc<Thread>, plan: Plan) -> SysResult<core::conve
         memory: p.mm.limit.load(Ordering::Relaxed),
         extra: alloc::vec::Vec::new(),
     };
-    p.fds.prepare_fork(&k.host);
+    let recalled = p.fds.prepare_fork(&k.host);
     if !boot::write_blob(&k.host.control(), &program.encode()) {
         return Err(Errno::E2BIG);
     }
     k.host.call(Op::SpawnExec, &[])?;
-    drop(plan);
+    drop((plan, recalled));
     crate::vfork::leave(thread)
 }

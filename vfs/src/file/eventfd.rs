@@ -51,13 +51,12 @@ impl Counter {
 #[derive(Default)]
 pub struct EventFd(spin::Once<Arc<Counter>>);
 
-/// Not attached yet.
 impl EventFd {
-    /// Takes the region that the opening reply brought.
-    pub fn attach(&self, f: &OpenFile, answer: &Answer<'_>) -> SysResult<()> {
-        let counter = Counter::of_answer(f, answer)?;
-        self.0.call_once(|| counter);
-        Ok(())
+    /// Takes the region that the opening reply brought, if it can be had; otherwise the first use asks again.
+    pub fn attach(&self, f: &OpenFile, answer: &Answer<'_>) {
+        if let Ok(counter) = Counter::of_answer(f, answer) {
+            self.0.call_once(|| counter);
+        }
     }
 
     fn counter(&self, f: &OpenFile) -> SysResult<Arc<Counter>> {
@@ -93,7 +92,8 @@ impl EventFd {
             take().map_err(|_| Errno::EAGAIN)
         })?;
         c.waiters.wake(f.host(), Side::Writer);
-        io.put(&(if one { 1 } else { old }).to_ne_bytes()).and_then(|n| if n == 8 { Ok(8) } else { Err(Errno::EFAULT) })
+        io.put(&(if one { 1 } else { old }).to_ne_bytes())
+            .and_then(|n| if n == 8 { Ok(8) } else { Err(Errno::EFAULT) })
     }
 
     /// write(2): adds; EAGAIN when the sum would pass the maximum.
@@ -154,10 +154,5 @@ impl EventFd {
         if want.contains(PollEvents::POLLOUT) {
             c.waiters.ring().arm(Side::Writer, f.host().slot());
         }
-    }
-
-    /// Changes with every write (edge-triggered interest).
-    pub fn value(&self, f: &OpenFile) -> u64 {
-        self.counter(f).map_or(0, |c| c.value().load(Ordering::Acquire))
     }
 }

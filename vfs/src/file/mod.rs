@@ -16,6 +16,7 @@ use protocol::desc::{DescInfo, Kind, ST_NO_DELEGATE, ST_TTY};
 
 use crate::host::{Answer, Host};
 use crate::io::IoBuf;
+use crate::region::Held;
 
 pub mod attach;
 pub mod device;
@@ -102,7 +103,7 @@ impl OpenFile {
         info: DescInfo,
         answer: Option<(&Answer<'_>, usize)>,
         fresh: bool,
-    ) -> SysResult<Arc<Self>> {
+    ) -> Arc<Self> {
         let kind = Kind::from_u32(info.kind).unwrap_or(Kind::Path);
         let place = || match answer {
             Some((a, index)) if a.region(index).is_some() => {
@@ -131,9 +132,9 @@ impl OpenFile {
             owner: Mutex::new(Rank::Leaf, Owner::default()),
         });
         if let (Body::EventFd(e), Some((answer, _))) = (&file.body, answer) {
-            e.attach(&file, answer)?;
+            e.attach(&file, answer);
         }
-        Ok(file)
+        file
     }
 
     /// A file that lives in this member alone.
@@ -310,6 +311,21 @@ impl OpenFile {
         }
     }
 
+    /// The region of a regular file's pages, for mmap(2): ENODEV for what has none. `write`: for a shared writable
+    /// mapping. Permissions are the caller's to check ([`OpenFile::open_flags`]).
+    pub fn region_for_map(&self, write: bool) -> SysResult<Arc<Held>> {
+        if !matches!(self.body, Body::File(_)) || self.kind != Kind::File {
+            return Err(Errno::ENODEV);
+        }
+        loop {
+            let answer = self.host.call(Op::FileRegion, &[u64::from(self.info.desc), u64::from(write)])?;
+            match Held::take(self.host, answer.region(0).ok_or(Errno::ENODEV)?) {
+                Err(Errno::EAGAIN) => {}
+                done => return done,
+            }
+        }
+    }
+
     /// lseek(2).
     pub fn seek(&self, off: i64, whence: u32) -> SysResult<u64> {
         match &self.body {
@@ -382,10 +398,9 @@ impl OpenFile {
     }
 
     /// Before the description gets another holder (fork, SCM_RIGHTS): gives its offset back to the monitor.
-    pub fn recall(&self) -> SysResult<()> {
-        match &self.body {
-            Body::File(r) => r.recall(self),
-            _ => Ok(()),
+    pub fn recall(&self) {
+        if let Body::File(r) = &self.body {
+            r.recall(self);
         }
     }
 

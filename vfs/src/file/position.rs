@@ -69,13 +69,13 @@ impl Position {
     }
 
     /// Gives the offset back to the monitor, before the description gets another holder.
-    pub fn recall(&self, host: &Host, desc: u32) -> SysResult<()> {
+    pub fn recall(&self, host: &Host, desc: u32) {
         let held = self.lock(host);
         if let Some(at) = held.at() {
-            host.post(Op::Recall, &[u64::from(desc), at], &[])?;
+            // NOREPLY without data cannot fail.
+            let _ = host.post(Op::Recall, &[u64::from(desc), at], &[]);
             held.set(None);
         }
-        Ok(())
     }
 }
 

@@ -31,8 +31,8 @@ impl Regular {
     }
 
     /// See [`OpenFile::recall`].
-    pub fn recall(&self, f: &OpenFile) -> SysResult<()> {
-        self.position.recall(f.host(), f.desc())
+    pub fn recall(&self, f: &OpenFile) {
+        self.position.recall(f.host(), f.desc());
     }
 
     /// read(2).
@@ -189,8 +189,7 @@ fn write_one(f: &OpenFile, io: &mut IoBuf<'_>, op: Op, at: u64, append: bool) ->
     };
     out.advance(n);
     let desc = u64::from(f.desc());
-    let answer =
-        if op == Op::Write { out.send(&[desc])? } else { out.send(&[desc, at, u64::from(append)])? };
+    let answer = if op == Op::Write { out.send(&[desc])? } else { out.send(&[desc, at, u64::from(append)])? };
     Ok((answer.ret() as usize, answer.value(0)))
 }
 

@@ -13,8 +13,7 @@ pub fn read(f: &OpenFile, io: &mut IoBuf<'_>) -> SysResult<usize> {
         return Ok(0);
     }
     let want = io.left().min(protocol::control::SLOT_DATA);
-    let args =
-        [u64::from(f.desc()), want as u64, 0, 0, 0, 0, u64::from(io.again), f.host().tty_mask()];
+    let args = [u64::from(f.desc()), want as u64, 0, 0, 0, 0, u64::from(io.again), f.host().tty_mask()];
     match f.host().call(Op::Read, &args) {
         Ok(answer) => {
             let got = (answer.ret() as usize).min(answer.len()).min(want);
