@@ -11,6 +11,6 @@ pub mod host;
 pub mod io;
 pub mod record;
 pub mod region;
-pub mod server;
 pub mod ring_io;
+pub mod server;
 pub mod tty;
