@@ -9,6 +9,7 @@ pub mod clone;
 pub mod cx;
 pub mod exec;
 pub mod ids;
+pub mod limits;
 pub mod memory;
 pub mod start;
 pub mod table;

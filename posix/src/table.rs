@@ -60,8 +60,14 @@ macro_rules! syscalls {
 }
 
 /// All families. A new family is added here.
-const FAMILIES: &[&[Row]] =
-    &[crate::ids::ROWS, crate::memory::ROWS, crate::clone::ROWS, crate::exec::ROWS, crate::wait::ROWS];
+const FAMILIES: &[&[Row]] = &[
+    crate::ids::ROWS,
+    crate::memory::ROWS,
+    crate::clone::ROWS,
+    crate::exec::ROWS,
+    crate::wait::ROWS,
+    crate::limits::ROWS,
+];
 
 /// Largest number in the table, plus one.
 pub const TABLE_SIZE: usize = 512;

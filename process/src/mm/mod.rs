@@ -2,6 +2,7 @@
 
 mod brk;
 mod code;
+pub mod maps;
 mod space;
 pub mod vma;
 
