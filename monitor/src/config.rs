@@ -33,6 +33,13 @@ pub enum Net {
     None,
 }
 
+/// Where a trace goes (`--trace`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TraceTo {
+    Stderr,
+    File(PathBuf),
+}
+
 /// A family's configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -63,7 +70,7 @@ pub struct Config {
     /// Standard input is passed on (`-i`).
     pub interactive: bool,
     /// Trace from the start.
-    pub trace: bool,
+    pub trace: Option<TraceTo>,
     /// The member's kernel.
     pub kernel: PathBuf,
 }

@@ -58,6 +58,19 @@ impl EventsRegion {
         }
     }
 
+    /// Marks a member for the monitor's own attention: it has more requests.
+    pub fn post_self(&self, slot: u32) {
+        if slot < MAX_MEMBERS {
+            events::post(&self.mem, MONITOR_SLOT, slot);
+        }
+    }
+
+    /// Takes the doorbell's count; what it announced is pending.
+    pub fn clear_doorbell(&self) {
+        // EAGAIN when somebody else's ring was taken already: nothing to do either.
+        let _ = rustix::io::read(&self.doorbell, &mut [0; 8]);
+    }
+
     /// True when something is pending for the monitor.
     pub fn pending(&self) -> bool {
         events::any_pending(&self.mem, MONITOR_SLOT)

@@ -1,6 +1,8 @@
 //! The family: everything that its monitor knows.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Instant;
 
 use abi::Errno;
 use protocol::EV_RETRY;
@@ -9,12 +11,15 @@ use protocol::ring::{Ring, Side};
 use crate::config::Config;
 use crate::descs::{Body, DescTable};
 use crate::events::EventsRegion;
+use crate::futex::FutexTable;
+use crate::hosted::Host;
 use crate::members::MemberTable;
 use crate::object_table::ObjectTable;
 use crate::poller::Poller;
 use crate::procs::{Effect, ProcTable};
 use crate::published::FamilyRegion;
 use crate::regions::{RegionId, RegionTable};
+use crate::report::Trace;
 use crate::retry::{RetryKey, RetryList};
 use crate::{fs, ipc, net, objects, streams};
 
@@ -32,6 +37,18 @@ pub struct Family {
     pub retry: RetryList,
     /// What handlers asked for beyond their answer: carried out after each request or host event.
     pub effects: Vec<Effect>,
+    pub futexes: FutexTable,
+    pub host: Host,
+    /// Where trace lines go.
+    pub trace: Trace,
+    /// Calls answered ENOSYS, by number.
+    pub unknown: BTreeMap<u32, u64>,
+    /// uname's node and domain name.
+    pub hostname: Vec<u8>,
+    pub domainname: Vec<u8>,
+    /// Wait status of the first program, when it has ended.
+    pub ended: Option<u32>,
+    started: Instant,
     pub fs: fs::Server,
     pub pipes: objects::Server,
     pub net: net::Server,
@@ -58,9 +75,22 @@ impl Family {
             poller: Poller::new()?,
             retry: RetryList::default(),
             effects: Vec::new(),
+            futexes: FutexTable::default(),
+            host: Host::new(&config.kernel)?,
+            trace: Trace::new(config.trace.as_ref())?,
+            unknown: BTreeMap::new(),
+            hostname: config.hostname.clone().into_bytes(),
+            domainname: b"(none)".to_vec(),
+            ended: None,
+            started: Instant::now(),
             published,
             config,
         })
+    }
+
+    /// Nanoseconds since the family's start.
+    pub fn uptime_ns(&self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
     }
 
     /// A new description held by `pid`; on failure the body is released.

@@ -7,29 +7,29 @@ use std::rc::Rc;
 use protocol::inbox::Message;
 use protocol::{MAX_MEMBERS, MonitorSide};
 
+use crate::hosted::HostProcess;
 use crate::mapping::Mapped;
 use crate::regions::RegionId;
-
-/// The host process that is a member.
-pub struct HostProcess {
-    pub pid: u32,
-    pub pidfd: OwnedFd,
-}
 
 /// A member.
 pub struct Member {
     pub generation: u32,
     pub control: Rc<Mapped>,
-    pub control_region: RegionId,
     pub side: MonitorSide,
     /// The monitor's end of the control socket.
     pub socket: OwnedFd,
     /// None until a clone was confirmed.
     pub host: Option<HostProcess>,
+    /// It was sent SIGKILL, or will be as soon as its host process is known.
+    pub doomed: bool,
     /// The process whose member this is; 0 when it has ended and the host process has not yet.
     pub main: u32,
     /// vfork children that live here for now.
     pub guests: Vec<u32>,
+    /// The process that this member was made for.
+    pub born_as: u32,
+    /// Forks that were prepared and not confirmed yet: child pids, and their control regions.
+    pub forks: Vec<(u32, RegionId)>,
     /// Messages that found the inbox full.
     pub overflow: VecDeque<Message>,
 }
@@ -38,6 +38,11 @@ impl Member {
     /// True when `pid` lives in this member.
     pub fn hosts(&self, pid: u32) -> bool {
         pid != 0 && (self.main == pid || self.guests.contains(&pid))
+    }
+
+    /// Everyone who lives here.
+    pub fn residents(&self) -> impl Iterator<Item = u32> {
+        std::iter::once(self.main).filter(|p| *p != 0).chain(self.guests.iter().copied())
     }
 }
 
@@ -86,13 +91,8 @@ impl MemberTable {
         self.slots.get_mut(slot as usize)?.as_mut()
     }
 
-    /// All members.
+    /// All members by slot.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Member)> {
         (0..).zip(&self.slots).filter_map(|(i, m)| Some((i, m.as_ref()?)))
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.slots.iter().flatten().count()
     }
 }

@@ -87,12 +87,12 @@ impl Poller {
         epoll::delete(&self.epoll, fd)
     }
 
-    /// Appends what is ready to `out`, waiting at most `timeout_ms` (negative: without end).
-    pub fn wait(&self, timeout_ms: i64, out: &mut Vec<(Token, EventFlags)>) -> Result<(), Errno> {
+    /// Appends what is ready to `out`, waiting at most `timeout_ns` (none: without end).
+    pub fn wait(&self, timeout_ns: Option<u64>, out: &mut Vec<(Token, EventFlags)>) -> Result<(), Errno> {
         let mut buf = [epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 64];
-        let timeout = (timeout_ms >= 0).then(|| rustix::event::Timespec {
-            tv_sec: timeout_ms / 1000,
-            tv_nsec: timeout_ms % 1000 * 1_000_000,
+        let timeout = timeout_ns.map(|ns| rustix::event::Timespec {
+            tv_sec: (ns / 1_000_000_000) as i64,
+            tv_nsec: (ns % 1_000_000_000) as i64,
         });
         let n = match epoll::wait(&self.epoll, &mut buf, timeout.as_ref()) {
             Ok(n) => n,

@@ -59,6 +59,11 @@ pub fn push<M: SharedMem + ?Sized>(mem: &M, msg: &Message) -> bool {
     true
 }
 
+/// True when there are messages that were not taken.
+pub fn is_pending<M: SharedMem + ?Sized>(mem: &M) -> bool {
+    mem.u32_at(TAIL).load(Ordering::Relaxed) != mem.u32_at(HEAD).load(Ordering::Relaxed)
+}
+
 /// Takes the oldest message.
 pub fn pop<M: SharedMem + ?Sized>(mem: &M) -> Option<Message> {
     let head = mem.u32_at(HEAD).load(Ordering::Relaxed);

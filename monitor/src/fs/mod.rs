@@ -33,6 +33,11 @@ pub fn node_info(_fam: &mut Family, _desc: u32) -> DescInfo {
     DescInfo::default()
 }
 
+/// The first program starts: root, working directory and umask as the configuration says.
+pub fn first_process(_fam: &mut Family, _pid: u32) -> anyhow::Result<()> {
+    Ok(())
+}
+
 /// A process was forked: it gets a copy of its parent's root, working directory and umask, or shares them.
 pub fn process_forked(_fam: &mut Family, _parent: u32, _child: u32, _share: bool) {}
 

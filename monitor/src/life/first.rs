@@ -1,0 +1,66 @@
+//! The family's first program.
+
+use anyhow::{Context, Result};
+
+use protocol::boot::{BootFd, Program};
+
+use crate::family::Family;
+use crate::ops::descs::info;
+use crate::procs::{Creds, Image};
+use crate::{fs, streams};
+
+/// Soft and hard limits by RLIMIT number, as a container would have them.
+fn default_rlimits() -> Vec<(u64, u64)> {
+    const INF: u64 = abi::process::RLIM_INFINITY;
+    vec![
+        (INF, INF),         // CPU
+        (INF, INF),         // FSIZE
+        (INF, INF),         // DATA
+        (8 << 20, INF),     // STACK
+        (0, INF),           // CORE
+        (INF, INF),         // RSS
+        (1023, 1023),       // NPROC: as many as there are slots
+        (1024, 1 << 20),    // NOFILE
+        (8 << 20, 8 << 20), // MEMLOCK
+        (INF, INF),         // AS
+        (INF, INF),         // LOCKS
+        (4096, 4096),       // SIGPENDING
+        (819_200, 819_200), // MSGQUEUE
+        (0, 0),             // NICE
+        (0, 0),             // RTPRIO
+        (INF, INF),         // RTTIME
+    ]
+}
+
+impl Family {
+    /// Starts the first program as the configuration says.
+    pub fn start_first(&mut self) -> Result<()> {
+        let creds = Creds::new(self.config.uid, self.config.gid, self.config.groups.clone());
+        let pid = self.procs.insert_first(creds.clone(), 0);
+        fs::first_process(self, pid)?;
+        let stdio = streams::open_stdio(self, pid).context("cannot use the standard streams")?;
+        let argv = self.config.argv.clone();
+        let path = argv.first().cloned().unwrap_or_default();
+        let p = self.procs.get_mut(pid)?;
+        p.rlimits = default_rlimits();
+        let comm = path.rsplit(|c| *c == b'/').next().unwrap_or_default().to_vec();
+        p.image = Image { exe: path.clone(), comm, argv: argv.clone(), envp: self.config.env.clone() };
+        let fds = (0..)
+            .zip(stdio)
+            .map(|(fd, desc)| BootFd { fd, cloexec: false, info: info(self, desc) })
+            .collect();
+        let program = Program {
+            path,
+            argv,
+            envp: self.config.env.clone(),
+            fds,
+            umask: 0o022,
+            rlimits: default_rlimits(),
+            ids: creds.ids(),
+            groups: creds.groups,
+            memory: self.config.memory,
+            ..Program::default()
+        };
+        self.start_program(pid, program).context("cannot start a member")
+    }
+}

@@ -1,0 +1,7 @@
+//! Beginnings and ends of members and processes.
+
+mod end;
+mod first;
+mod fork;
+mod orphans;
+mod spawn;

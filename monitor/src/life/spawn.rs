@@ -1,0 +1,130 @@
+//! New members: slots, identities, and fresh ones that start a program.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use abi::Errno;
+use protocol::MonitorSide;
+use protocol::boot::{Identity, Program, write_identity};
+use rustix::event::epoll::EventFlags;
+
+use crate::family::Family;
+use crate::hosted::host::Inherited;
+use crate::hosted::{HostProcess, Prepared};
+use crate::members::Member;
+use crate::ops::descs::info;
+use crate::poller::Token;
+
+/// What goes to a new member's host process.
+pub(super) struct Handover {
+    pub slot: u32,
+    pub control: OwnedFd,
+    pub socket: OwnedFd,
+}
+
+impl Family {
+    /// A slot with a fresh control region. Nobody lives there until [`Family::settle`].
+    pub(super) fn new_member(&mut self) -> Result<Handover, Errno> {
+        let (slot, generation) = self.members.free_slot().ok_or(Errno::EAGAIN)?;
+        let Prepared { file, control, ours, theirs } = self.host.take_prepared().map_err(errno)?;
+        self.events.reset(slot);
+        self.members.insert(
+            slot,
+            Member {
+                generation,
+                control,
+                side: MonitorSide::new(),
+                socket: ours,
+                host: None,
+                doomed: false,
+                main: 0,
+                born_as: 0,
+                guests: Vec::new(),
+                forks: Vec::new(),
+                overflow: Default::default(),
+            },
+        );
+        Ok(Handover { slot, control: file, socket: theirs })
+    }
+
+    /// Process `pid` lives in `slot` from now on: its identity is written and published.
+    pub(super) fn settle(&mut self, slot: u32, pid: u32) -> Result<(), Errno> {
+        let mut entropy = [0; 32];
+        let filled =
+            rustix::rand::getrandom(&mut entropy, rustix::rand::GetRandomFlags::empty()).map_err(errno)?;
+        if filled != entropy.len() {
+            return Err(Errno::EAGAIN);
+        }
+        let p = self.procs.get_mut(pid)?;
+        p.slot = slot;
+        let (ppid, pgid, sid) = (p.ppid, p.pgid, p.sid);
+        let m = self.members.get_mut(slot).ok_or(Errno::ESRCH)?;
+        m.main = pid;
+        m.born_as = pid;
+        let generation = m.generation;
+        write_identity(&*m.control, &Identity { slot, pid, ppid, pgid, sid, generation, entropy });
+        self.publish_ids(pid);
+        Ok(())
+    }
+
+    /// Starts a program as process `pid` in a fresh member. On failure nothing has changed.
+    pub(super) fn start_program(&mut self, pid: u32, mut program: Program) -> Result<(), Errno> {
+        for fd in &mut program.fds {
+            // The starter's view of a description may be old.
+            self.descs.get(fd.info.desc, pid)?;
+            fd.info = info(self, fd.info.desc);
+        }
+        let old_slot = self.procs.get(pid)?.slot;
+        let over = self.new_member()?;
+        let slot = over.slot;
+        let started = self.settle(slot, pid).and_then(|()| self.launch(over, &program));
+        match started {
+            Ok(host) => self.adopt(slot, host),
+            Err(e) => {
+                self.members.remove(slot);
+                if let Ok(p) = self.procs.get_mut(pid) {
+                    p.slot = old_slot;
+                }
+                Err(e)
+            }
+        }
+    }
+
+    fn launch(&self, over: Handover, program: &Program) -> Result<HostProcess, Errno> {
+        let m = self.members.get(over.slot).ok_or(Errno::ESRCH)?;
+        if !program.write(&*m.control) {
+            return Err(Errno::E2BIG);
+        }
+        let fds = Inherited {
+            socket: over.socket.as_fd(),
+            control: over.control.as_fd(),
+            family: self.published.file(),
+            events: self.events.file(),
+            doorbell: self.events.doorbell(),
+        };
+        self.host.spawn(&fds).map_err(errno)
+    }
+
+    /// The host process of the member in `slot` is known.
+    pub(super) fn adopt(&mut self, slot: u32, host: HostProcess) -> Result<(), Errno> {
+        let Some(m) = self.members.get_mut(slot) else {
+            host.kill();
+            return Err(Errno::ESRCH);
+        };
+        let token = Token::Member { slot, generation: m.generation };
+        if let Err(e) = self.poller.add(host.pidfd(), token, EventFlags::IN) {
+            host.kill();
+            return Err(errno(e));
+        }
+        m.host = Some(host);
+        self.kick_new(slot);
+        Ok(())
+    }
+}
+
+/// A host call's failure as the guest sees it.
+pub(super) fn errno(e: rustix::io::Errno) -> Errno {
+    match e {
+        rustix::io::Errno::NOMEM => Errno::ENOMEM,
+        _ => Errno::EAGAIN,
+    }
+}
