@@ -82,8 +82,8 @@ fn sys_execveat(
 }
 
 /// The description behind a descriptor.
-fn desc_of(_cx: &Cx<'_>, _fd: Fd) -> SysResult<DescInfo> {
-    Err(Errno::EBADF)
+fn desc_of(cx: &Cx<'_>, fd: Fd) -> SysResult<DescInfo> {
+    Ok(*cx.process().fds.get(fd.0)?.info())
 }
 
 fn run(cx: &mut Cx<'_>, file: ProgramFile, path: &[u8], argv: Addr, envp: Addr) -> SysResult<usize> {

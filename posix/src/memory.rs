@@ -4,8 +4,9 @@ use abi::errno::{Errno, SysResult};
 use abi::mm::*;
 use abi::process::{RLIMIT_AS, RLIMIT_DATA};
 use platform::Prot;
-use process::mm::{MappedRegion, Place, Source, page_up};
+use process::mm::{MappedFile, MappedRegion, Place, Source, page_up};
 use protocol::Op;
+use protocol::desc::Kind;
 use vfs::region::Held;
 
 use crate::arg::{Addr, Fd};
@@ -101,7 +102,7 @@ fn sys_mmap(
     let (source, max_prot) = if flags & MAP_ANONYMOUS != 0 {
         (anonymous(cx, len, shared)?, Prot::all())
     } else {
-        file_pages(cx, fd, prot, shared, offset)?
+        file_pages(cx, fd, prot, shared, offset, len)?
     };
     cx.process().mm.map(cx.platform(), place, len, prot, max_prot, shared, source)
 }
@@ -117,8 +118,30 @@ fn anonymous(cx: &Cx<'_>, len: usize, shared: bool) -> SysResult<Source> {
 }
 
 /// The pages of an open file, and the most that mprotect may give later.
-fn file_pages(_cx: &Cx<'_>, _fd: Fd, _prot: Prot, _shared: bool, _offset: u64) -> SysResult<(Source, Prot)> {
-    Err(Errno::ENODEV)
+fn file_pages(
+    cx: &Cx<'_>,
+    fd: Fd,
+    prot: Prot,
+    shared: bool,
+    offset: u64,
+    len: usize,
+) -> SysResult<(Source, Prot)> {
+    let file = cx.process().fds.get(fd.0)?;
+    let flags = file.open_flags();
+    let write = shared && flags.writable();
+    if !flags.readable() || (shared && prot.contains(Prot::WRITE) && !write) {
+        return Err(Errno::EACCES);
+    }
+    if file.kind() == Kind::Zero {
+        return Ok((anonymous(cx, len, shared)?, Prot::all()));
+    }
+    let held = file.region_for_map(write)?;
+    let info = file.info();
+    let path = held.name();
+    let region = MappedRegion { id: held.id(), keep: Some(held) };
+    let source = Source::File(MappedFile { region, path, dev: info.dev, ino: info.ino }, offset);
+    let max = if shared && !write { Prot::READ | Prot::EXEC } else { Prot::all() };
+    Ok((source, max))
 }
 
 /// munmap(2).

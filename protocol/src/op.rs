@@ -186,7 +186,8 @@ ops! {
     /// a0 = desc, a1 = F_GETLK/F_SETLK/F_OFD_* number (SETLKW as SETLK, a7 = 1: the caller will wait, for EDEADLK),
     /// a2 = type, a3 = start (absolute), a4 = length; for GETLK: r0 = type, r1 = start, r2 = len, r3 = pid. EAGAIN, EV_RETRY.
     Lock = 94,
-    /// a0 = desc: the region of its file pages. regions[0]; a1 = 1: for writing through MAP_SHARED. ret = 0; r0 = file size.
+    /// a0 = desc: the region of its file pages. regions[0]; a1 = 1: for writing through MAP_SHARED. ret = 0; r0 = file
+    /// size; reply data = the path that /proc/PID/maps shows.
     FileRegion = 95,
     /// a0 = desc: its ring region; regions[0].
     AttachRegion = 96,

@@ -25,6 +25,7 @@ pub struct Held {
     host: &'static Host,
     id: u64,
     size: u64,
+    name: spin::Once<Arc<[u8]>>,
     view: Mutex<Option<RegionView>>,
 }
 
@@ -39,8 +40,13 @@ impl Held {
         if !host.platform.has(region.id) {
             return Err(Errno::EAGAIN);
         }
-        let held =
-            Arc::new(Self { host, id: region.id, size: region.size, view: Mutex::new(Rank::Leaf, None) });
+        let held = Arc::new(Self {
+            host,
+            id: region.id,
+            size: region.size,
+            name: spin::Once::new(),
+            view: Mutex::new(Rank::Leaf, None),
+        });
         table.insert(region.id, Arc::downgrade(&held));
         Ok(held)
     }
@@ -53,6 +59,16 @@ impl Held {
     /// Size in bytes as first told.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Remembers the name that /proc/PID/maps shows for mappings of it; the first one given stays.
+    pub fn set_name(&self, name: &[u8]) {
+        self.name.call_once(|| Arc::from(name));
+    }
+
+    /// The name given to it.
+    pub fn name(&self) -> Arc<[u8]> {
+        self.name.get().cloned().unwrap_or_default()
     }
 
     /// The whole region mapped for the kernel; mapped once.

@@ -2,7 +2,6 @@
 
 use abi::errno::{Errno, SysResult};
 use abi::fs::{AT_EACCESS, O_CLOEXEC, O_RDONLY, S_IFMT, S_IFREG, X_OK};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use protocol::Op;
 use protocol::control::SLOT_DATA;
@@ -65,9 +64,10 @@ impl ProgramFile {
                 Err(Errno::EAGAIN) => continue,
                 other => other?,
             };
+            held.set_name(&answer.to_vec());
             return Ok(MappedFile {
+                path: held.name(),
                 region: MappedRegion { id: held.id(), keep: Some(held) },
-                path: Arc::from(self.path.as_slice()),
                 dev: self.info.dev,
                 ino: self.info.ino,
             });

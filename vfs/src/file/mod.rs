@@ -321,7 +321,11 @@ impl OpenFile {
             let answer = self.host.call(Op::FileRegion, &[u64::from(self.info.desc), u64::from(write)])?;
             match Held::take(self.host, answer.region(0).ok_or(Errno::ENODEV)?) {
                 Err(Errno::EAGAIN) => {}
-                done => return done,
+                Err(e) => return Err(e),
+                Ok(held) => {
+                    held.set_name(&answer.to_vec());
+                    return Ok(held);
+                }
             }
         }
     }
