@@ -49,6 +49,17 @@ family_is_gone() { ! family_runs; }
 # family_words: the end of what the family said, on one line.
 family_words() { tail -n 3 "$scratch/family.log" 2>/dev/null | tr '\n' ' '; }
 
+# family_answers SECONDS COMMAND...: as within, but gives up as soon as the family is gone.
+family_answers() {
+    local tries=$(($1 * 10))
+    shift
+    until "$@"; do
+        tries=$((tries - 1))
+        if [ "$tries" -le 0 ] || family_is_gone; then return 1; fi
+        sleep 0.1
+    done
+}
+
 finish() {
     trap - EXIT
     if [ -n "$family_pid" ] && family_runs; then

@@ -46,6 +46,9 @@ pub struct RunArgs {
     /// The folder of the cases (default: the one this runner was built beside).
     #[arg(long, value_name = "DIR")]
     pub cases: Option<PathBuf>,
+    /// The list of expected failures (default: the one this runner was built beside).
+    #[arg(long, value_name = "FILE")]
+    pub expectations: Option<PathBuf>,
     /// Where compiled cases are kept.
     #[arg(long, value_name = "DIR", default_value = "target/compat")]
     pub out: PathBuf,

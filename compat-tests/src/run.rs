@@ -38,7 +38,8 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = args.cases.clone().unwrap_or_else(|| crate_dir.join("cases"));
     let all = case::discover(&root)?;
-    let expected = expect::read(&crate_dir.join("expectations/hosted.toml"))?;
+    let expectations = crate_dir.join("expectations/hosted.toml");
+    let expected = expect::read(args.expectations.as_ref().unwrap_or(&expectations))?;
     if let Some(unknown) =
         expected.keys().find(|name| args.cases.is_none() && !all.iter().any(|c| c.name == **name))
     {

@@ -26,8 +26,8 @@ keeps_alive() {
 is_closed() { ! curl --silent --max-time 2 --output /dev/null "$url/"; }
 
 family_start --port nginx -p "$HOST_PORT:8080"
-if ! within 20 answers; then
-    not_ok "nginx answers" "no answer in 20 s; it says: $(family_words)"
+if ! family_answers 20 answers; then
+    not_ok "nginx answers" "no answer; it says: $(family_words)"
     exit 1
 fi
 ok "nginx answers"

@@ -48,8 +48,8 @@ expect_nothing() { if [ -z "$2" ]; then ok "$1"; else not_ok "$1" "$2"; fi; }
 mkdir -m 1777 "$log"
 family_start --port nginx -p "$HOST_PORT:8080" -p "$((HOST_PORT + 1)):8081" \
     -v "$log:/var/log/nginx" -v "$here/suite:/etc/nginx/conf.d:ro"
-if ! within 20 answers; then
-    not_ok "nginx answers" "no answer in 20 s; it says: $(family_words)"
+if ! family_answers 20 answers; then
+    not_ok "nginx answers" "no answer; it says: $(family_words)"
     exit 1
 fi
 

@@ -12,7 +12,9 @@ pub fn run(bed: &Bed) -> Result<Tally> {
     let mut closing = None;
     let mut command = bed.command(&bed.runner);
     command.arg("run").arg("--offshoot").arg(&bed.offshoot);
-    command.arg("--cases").arg(bed.compat.join("cases")).arg("--out").arg(&bed.compiled);
+    command.arg("--cases").arg(bed.compat.join("cases"));
+    command.arg("--expectations").arg(bed.compat.join("expectations/hosted.toml"));
+    command.arg("--out").arg(&bed.compiled);
     let status = shell::stream(&mut command, |line| {
         closing = parse_closing(line).or(closing);
         if let Some(name) = line.strip_prefix("FAIL ") {
