@@ -8,11 +8,13 @@ pub mod arg;
 pub mod clone;
 pub mod cx;
 pub mod exec;
+pub mod fault;
 pub mod ids;
 pub mod limits;
 pub mod memory;
 pub mod start;
 pub mod table;
+pub mod trace;
 pub mod trap;
 pub mod wait;
 

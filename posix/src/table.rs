@@ -29,6 +29,13 @@ pub struct Row {
     pub handler: Handler,
 }
 
+impl Row {
+    /// True when the call's value is an address.
+    pub fn returns_address(&self) -> bool {
+        matches!(self.nr, abi::nr::SYS_mmap | abi::nr::SYS_mremap | abi::nr::SYS_brk | abi::nr::SYS_shmat)
+    }
+}
+
 /// Declares a family's rows: `nr name(arg: Type, …) Level "note" => handler;`. Handlers take the context and the decoded
 /// arguments.
 #[macro_export]

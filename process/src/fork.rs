@@ -74,6 +74,7 @@ pub fn fork(me: &Arc<Thread>, flags: CloneFlags, exit_signal: u32) -> SysResult<
             crate::signal::child(p, me);
             crate::timer::child();
             crate::futex::child();
+            crate::report::child();
             p.fds.child(identity.pid);
             Ok(Forked::Child)
         }

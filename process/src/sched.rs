@@ -19,7 +19,7 @@ pub struct Sched {
     waiters: Mutex<BTreeMap<u32, Vec<Arc<Registration>>>>,
     /// The way back to user mode must look at more than the result of a call: see [`Sched::request_work`].
     work: AtomicBool,
-    /// When the platform's timer will kick (u64::MAX: not armed).
+    /// When the platform's timer kicks, or did last.
     armed: AtomicU64,
 }
 
@@ -50,7 +50,7 @@ impl Sched {
             ),
             waiters: Mutex::new(Rank::Waiters, BTreeMap::new()),
             work: AtomicBool::new(false),
-            armed: AtomicU64::new(u64::MAX),
+            armed: AtomicU64::new(0),
         }
     }
 
@@ -71,11 +71,6 @@ impl Sched {
         self.work.swap(false, Ordering::AcqRel)
     }
 
-    /// The platform's timer kicked (or something else did: then the timer is armed once too often).
-    pub fn kicked(&self) {
-        self.armed.store(u64::MAX, Ordering::Relaxed);
-    }
-
     /// Before user code runs: sees to it that a kick comes when a timer is due, or when another thread may want to run.
     /// A timer that turns out to be needless is left to fire once; that is cheaper than to disarm it each time.
     pub fn arm_for_user(&self) {
@@ -83,14 +78,24 @@ impl Sched {
             let run = self.run.lock();
             (!run.ready.is_empty() || !run.sleepers.is_empty(), run.first_deadline())
         };
-        let mut wanted = sleeper.into_iter().chain(crate::timer::next_deadline_running()).min();
-        if others && self.armed.load(Ordering::Relaxed) == u64::MAX {
-            let slice = kernel().platform.monotonic() + SLICE_NS;
-            wanted = Some(wanted.map_or(slice, |w| w.min(slice)));
+        let timer = sleeper.into_iter().chain(crate::timer::next_deadline_running()).min();
+        if !others && timer.is_none() {
+            return;
         }
-        if let Some(at) = wanted.filter(|at| *at < self.armed.load(Ordering::Relaxed)) {
+        let now = kernel().platform.monotonic();
+        let armed = Some(self.armed.load(Ordering::Relaxed)).filter(|at| *at > now);
+        let slice = (others && armed.is_none()).then_some(now + SLICE_NS);
+        let wanted = timer.into_iter().chain(slice).min();
+        if let Some(at) = wanted.filter(|at| armed.is_none_or(|armed| *at < armed)) {
             self.armed.store(at, Ordering::Relaxed);
             kernel().platform.arm(Some(at));
+        }
+    }
+
+    /// Lets others run if the running thread's time is over: the timer that [`Sched::arm_for_user`] armed is due.
+    pub fn end_slice(&self) {
+        if self.others_ready() && self.armed.load(Ordering::Relaxed) <= kernel().platform.monotonic() {
+            self.yield_now();
         }
     }
 
@@ -232,6 +237,7 @@ impl Sched {
     pub fn poll_events(&self) {
         let k = kernel();
         if k.platform.pending() {
+            self.request_work();
             let mut inbox = false;
             k.platform.take(&mut |ev| {
                 if ev == EV_INBOX {

@@ -52,3 +52,8 @@ pub fn force(t: &Arc<Thread>, info: SigInfo) {
     t.signals.with_pending(|q| q.add(info, true));
     refresh(t);
 }
+
+/// The signal's disposition becomes the default one: its handler cannot be entered.
+pub fn force_default(t: &Thread, signo: i32) {
+    t.process.signals.with_state(|s| s.actions.make_default(signo));
+}

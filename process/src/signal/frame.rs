@@ -1,7 +1,7 @@
 //! The frame on the app's stack that a handler runs on, exactly as Linux on x86-64 lays it out; sigreturn(2), sigaltstack(2).
 //!
-//! From the interrupted stack pointer downwards: the red zone (128 bytes, left alone), the vector state (XSAVE image, then
-//! `FP_XSTATE_MAGIC2`) on a multiple of 64, the `RtSigFrame` so that the handler starts with rsp + 8 on a multiple of 16.
+//! From the interrupted stack pointer downwards: the red zone (128 bytes, left alone), the vector state (as the platform
+//! gives it, described and closed as on Linux) on a multiple of 64, the `RtSigFrame` so that the handler starts with rsp + 8 on a multiple of 16.
 
 use abi::errno::{Errno, SysResult};
 use abi::regs::{RFLAGS_DF, RFLAGS_TF, TrapFrame};
@@ -34,7 +34,7 @@ fn place(stack: &StackT, sp: u64, flags: u64, xstate: usize) -> Option<(u64, u64
     let nested = on_altstack(stack, sp);
     let enter = flags & SA_ONSTACK != 0 && stack.ss_size != 0 && !nested;
     let top = if enter { stack.ss_sp.wrapping_add(stack.ss_size) } else { sp.wrapping_sub(RED_ZONE) };
-    let fp = top.wrapping_sub((xstate + FP_XSTATE_MAGIC2_SIZE) as u64) & !63;
+    let fp = top.wrapping_sub(xstate as u64) & !63;
     let frame = (fp.wrapping_sub(size_of::<RtSigFrame>() as u64) & !15).wrapping_sub(8);
     let fits = frame > stack.ss_sp && frame - stack.ss_sp <= stack.ss_size;
     if (nested || enter) && !fits { None } else { Some((fp, frame)) }
@@ -56,24 +56,17 @@ pub fn push_frame(
     let size = pf.xstate_size();
     let (fp, at) = place(&stack, frame.rsp, action.flags, size).ok_or(Errno::EFAULT)?;
 
-    let mut xstate = Vec::new();
-    xstate.resize(size + FP_XSTATE_MAGIC2_SIZE, 0);
-    pf.save_xstate(frame, &mut xstate[..size]);
-    let extended = size > FXSAVE_SIZE;
-    let used = if extended {
-        describe_xstate(&mut xstate, size);
-        size + FP_XSTATE_MAGIC2_SIZE
-    } else {
-        size
-    };
-    pf.copy_out(fp as usize, &xstate[..used]).map_err(|_| Errno::EFAULT)?;
+    let mut xstate = alloc::vec![0; size];
+    pf.save_xstate(frame, &mut xstate);
+    pf.copy_out(fp as usize, &xstate).map_err(|_| Errno::EFAULT)?;
 
     let mask = t.signals.mask();
     let saved = t.signals.saved.lock().take().unwrap_or(mask);
     let mut context = SigContext::from_frame(frame);
     context.oldmask = saved.0;
     context.fpstate = fp;
-    let uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | if extended { UC_FP_XSTATE } else { 0 };
+    let uc_flags =
+        UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | if size > FXSAVE_SIZE { UC_FP_XSTATE } else { 0 };
     let sigframe = RtSigFrame {
         pretcode: action.restorer,
         uc: UContext { uc_flags, uc_link: 0, uc_stack: stack, uc_mcontext: context, uc_sigmask: saved },
@@ -96,17 +89,6 @@ pub fn push_frame(
     frame.rflags &= !(RFLAGS_DF | RFLAGS_TF | RFLAGS_RF);
     frame.orig_rax = u64::MAX;
     Ok(())
-}
-
-/// Fills in the software-reserved bytes that say how long the image is. The platform gave the features.
-fn describe_xstate(image: &mut [u8], size: usize) {
-    let sw = &mut image[FPX_SW_OFFSET..FPX_SW_OFFSET + size_of::<FpxSwBytes>()];
-    let mut bytes = FpxSwBytes::read_from_bytes(sw).unwrap_or_default();
-    bytes.magic1 = FP_XSTATE_MAGIC1;
-    bytes.extended_size = (size + FP_XSTATE_MAGIC2_SIZE) as u32;
-    bytes.xstate_size = size as u32;
-    sw.copy_from_slice(bytes.as_bytes());
-    image[size..].copy_from_slice(&FP_XSTATE_MAGIC2.to_le_bytes());
 }
 
 /// Makes `frame` what it was before a handler, as the handler left it; rt_sigreturn(2). An error means SIGSEGV.
@@ -133,26 +115,18 @@ pub fn pop_frame(t: &Arc<Thread>, frame: &mut TrapFrame) -> SysResult<()> {
     Ok(())
 }
 
-/// The vector state of a signal frame: the whole image if it says so consistently, else the FXSAVE part.
+/// The vector state of a signal frame: the FXSAVE part, and what follows if it says that it is longer. The platform checks
+/// the contents.
 fn read_xstate(fp: usize) -> SysResult<Vec<u8>> {
     let pf = kernel().platform;
-    let size = pf.xstate_size();
-    let mut image = Vec::new();
-    image.resize(FXSAVE_SIZE.min(size), 0);
+    let mut image = alloc::vec![0; FXSAVE_SIZE];
     pf.copy_in(fp, &mut image).map_err(|_| Errno::EFAULT)?;
-    let sw = image.get(FPX_SW_OFFSET..).and_then(|b| FpxSwBytes::read_from_prefix(b).ok());
-    let (sw, _) = sw.unwrap_or_default();
-    if size <= FXSAVE_SIZE || sw.magic1 != FP_XSTATE_MAGIC1 || sw.xstate_size as usize != size {
-        return Ok(image);
+    let sw = FpxSwBytes::read_from_prefix(&image[FPX_SW_OFFSET..]).map(|(sw, _)| sw).unwrap_or_default();
+    if sw.magic1 == FP_XSTATE_MAGIC1 {
+        image.resize(pf.xstate_size(), 0);
+        pf.copy_in(fp, &mut image).map_err(|_| Errno::EFAULT)?;
     }
-    let mut whole = Vec::new();
-    whole.resize(size + FP_XSTATE_MAGIC2_SIZE, 0);
-    pf.copy_in(fp, &mut whole).map_err(|_| Errno::EFAULT)?;
-    if whole[size..] != FP_XSTATE_MAGIC2.to_le_bytes() {
-        return Ok(image);
-    }
-    whole.truncate(size);
-    Ok(whole)
+    Ok(image)
 }
 
 /// sigaltstack(2): sets the stack if one is given, and gives the old one. `sp` is the caller's stack pointer.
@@ -190,9 +164,9 @@ mod tests {
         fn frames_lie_as_linux_puts_them(sp in 0x10_0000u64..1 << 46, size in 512usize..12_000) {
             let (fp, frame) = place(&NO_ALTSTACK, sp, 0, size).unwrap();
             prop_assert_eq!((fp % 64, (frame + 8) % 16), (0, 0));
-            prop_assert!(fp + size as u64 + 4 <= sp - 128);
+            prop_assert!(fp + size as u64 <= sp - 128);
             prop_assert!(frame + size_of::<RtSigFrame>() as u64 <= fp);
-            prop_assert!(sp - frame < size as u64 + 128 + 64 + 16 + 8 + 440 + 4);
+            prop_assert!(sp - frame < size as u64 + 128 + 64 + 16 + 8 + 440);
         }
     }
 

@@ -23,7 +23,7 @@ use platform::sync::{Mutex, Rank};
 use protocol::Op;
 
 pub use actions::{Actions, Reaction};
-pub use deliver::{force, next};
+pub use deliver::{force, force_default, next};
 pub use frame::{change_altstack, pop_frame, push_frame};
 pub use lifecycle::{boot, child, for_vfork_child, leave, reset_for_exec};
 pub use pending::{Added, Pending};
