@@ -185,3 +185,7 @@ fn write_atomically(path: &Path, content: &str) -> Result<()> {
         .and_then(|()| fs::rename(&temp, path))
         .with_context(|| format!("cannot write {}", path.display()))
 }
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

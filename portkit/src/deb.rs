@@ -57,3 +57,47 @@ fn unpack_entry<R: Read>(mut entry: Entry<'_, R>, tree: &Tree) -> Result<()> {
         (kind, _) => bail!("{} is of a kind ({kind:?}) that packages do not have", path.display()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn files_arrive_without_set_user_id_and_scripts_do_not_run() {
+        let temp = tempfile::tempdir().unwrap();
+        let (source, root) = (temp.path().join("source"), temp.path().join("root"));
+        let ran = temp.path().join("ran");
+        fs::create_dir_all(source.join("DEBIAN")).unwrap();
+        fs::create_dir_all(source.join("usr/bin")).unwrap();
+        fs::create_dir_all(&root).unwrap();
+        let control = "Package: demo\nVersion: 1\nArchitecture: all\nMaintainer: Demo <d@d.example>\nDescription: demo\n";
+        fs::write(source.join("DEBIAN/control"), control).unwrap();
+        fs::write(source.join("DEBIAN/preinst"), format!("#!/bin/sh\ntouch {}\n", ran.display())).unwrap();
+        fs::set_permissions(source.join("DEBIAN/preinst"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(source.join("DEBIAN"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(source.join("usr/bin/su"), "su").unwrap();
+        fs::set_permissions(source.join("usr/bin/su"), fs::Permissions::from_mode(0o4755)).unwrap();
+        fs::hard_link(source.join("usr/bin/su"), source.join("usr/bin/su2")).unwrap();
+        std::os::unix::fs::symlink("/usr/bin/su", source.join("usr/bin/link")).unwrap();
+        let deb = temp.path().join("demo.deb");
+        let built =
+            Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(&source).arg(&deb).output();
+        if !built.is_ok_and(|output| output.status.success()) {
+            return; // no dpkg on this machine
+        }
+
+        unpack(&deb, &Tree::open(&root).unwrap()).unwrap();
+        let su = fs::metadata(root.join("usr/bin/su")).unwrap();
+        assert_eq!(su.permissions().mode() & 0o7777, 0o755);
+        assert_eq!(fs::read(root.join("usr/bin/su2")).unwrap(), b"su");
+        assert_eq!(fs::read_link(root.join("usr/bin/link")).unwrap(), Path::new("/usr/bin/su"));
+        assert!(!ran.exists());
+
+        fs::write(&deb, "not a package").unwrap();
+        let error = format!("{:#}", unpack(&deb, &Tree::open(&root).unwrap()).unwrap_err());
+        assert!(error.contains("demo.deb") && !error.contains('\n'), "{error}");
+    }
+}

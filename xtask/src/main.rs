@@ -34,7 +34,7 @@ enum Command {
     Run {
         /// A folder of ports/, such as nginx or bash.
         port: String,
-        /// Arguments for `offshoot run`: options, or after a second `--` the program's own arguments.
+        /// More arguments for the port's program.
         #[arg(last = true)]
         args: Vec<String>,
     },
@@ -58,7 +58,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            eprintln!("xtask: {line} (cargo xtask --help shows what there is)");
+            return ExitCode::from(2);
+        }
+    };
     let outcome = repo::Repo::find().and_then(|repo| match args.command {
         Command::Setup => setup::run(setup::Need::Everything).map(|()| true),
         Command::Build => build::product(&repo).map(|()| true),

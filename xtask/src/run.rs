@@ -24,7 +24,10 @@ pub fn run(repo: &Repo, name: &str, args: &[String]) -> Result<bool> {
         eprintln!("    http://127.0.0.1:{}/   (try curl; Ctrl-C stops the family)", publish.host);
     }
     let mut command = Command::new(repo.offshoot());
-    command.args(["run", "--port", name]).args(args).env("OFFSHOOT_PORTS", repo.root.join("ports"));
+    command.args(["run", "--port", name]).env("OFFSHOOT_PORTS", repo.root.join("ports"));
+    if !args.is_empty() {
+        command.arg("--").args(args);
+    }
     let error = command.exec();
     Err(error).context(format!("cannot run {}", repo.offshoot().display()))
 }
