@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::family::Family;
 use crate::hosted::socket::send_fd;
 use crate::poller::Token;
-use crate::{host_signals, net, ops, setup, streams};
+use crate::{control, host_signals, net, ops, setup, streams};
 
 /// How long to look for more requests before sleeping.
 const SPIN: Duration = Duration::from_micros(20);
@@ -30,10 +30,13 @@ const BATCH: u32 = 64;
 /// Runs a family to its end; the exit code that a shell would give.
 pub fn run(config: Config) -> Result<i32> {
     let signals = setup::prepare()?;
+    let listener = control::listen(&config.name)?;
     let mut fam = Family::new(config)?;
+    fam.serve_clients(listener)?;
     let result = run_family(&mut fam, &signals);
     streams::restore(&mut fam);
     fam.end_all();
+    fam.flush_clients();
     fam.report_unknown_calls();
     result
 }
@@ -105,7 +108,8 @@ impl Loop<'_> {
                 Token::Member { slot, generation } => fam.host_ended(slot, generation),
                 Token::Net(id) => net::host_ready(fam, id, flags),
                 Token::Stream(id) => streams::host_ready(fam, id, flags),
-                Token::Control | Token::Client(_) | Token::Timer => {}
+                Token::Control => fam.accept_client(),
+                Token::Client(id) => fam.client_ready(id),
             }
         }
         self.ready = ready;
@@ -114,6 +118,9 @@ impl Loop<'_> {
             net::on_timer(fam, now);
         }
         fam.apply_pending();
+        if fam.clients.tracing() {
+            fam.flush_clients();
+        }
         fam.events.flush();
         Ok(())
     }
@@ -121,6 +128,9 @@ impl Loop<'_> {
     /// Sleeps until something happens.
     fn sleep(&mut self, fam: &mut Family) -> Result<()> {
         while fam.host.refill() && !fam.events.pending() {}
+        if fam.clients.tracing() {
+            fam.flush_clients();
+        }
         fam.published.set_awake(false);
         let result = if fam.events.prepare_sleep() {
             let timeout = self.next_timeout(fam);

@@ -8,6 +8,7 @@ use abi::Errno;
 use protocol::EV_RETRY;
 use protocol::ring::{Ring, Side};
 
+use crate::clients::Clients;
 use crate::config::Config;
 use crate::descs::{Body, DescTable};
 use crate::events::EventsRegion;
@@ -39,6 +40,8 @@ pub struct Family {
     pub effects: Vec<Effect>,
     pub futexes: FutexTable,
     pub host: Host,
+    /// Other commands of the user that are connected.
+    pub clients: Clients,
     /// Where trace lines go.
     pub trace: Trace,
     /// Calls answered ENOSYS, by number.
@@ -77,6 +80,7 @@ impl Family {
             effects: Vec::new(),
             futexes: FutexTable::default(),
             host: Host::new(&config.kernel)?,
+            clients: Clients::default(),
             trace: Trace::new(config.trace.as_ref())?,
             unknown: BTreeMap::new(),
             hostname: config.hostname.clone().into_bytes(),

@@ -2,8 +2,10 @@
 //! and signals. One thread, one event loop; it never waits for a member, and it trusts nothing that a member says.
 
 pub mod call;
+mod clients;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod descs;
 pub mod event_loop;
 pub mod events;

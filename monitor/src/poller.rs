@@ -22,8 +22,6 @@ pub enum Token {
     Net(u64),
     /// A host stream of `streams`.
     Stream(u64),
-    /// The family's timer.
-    Timer,
 }
 
 const KIND_SHIFT: u32 = 56;
@@ -41,7 +39,6 @@ impl Token {
             Token::Client(n) => (4, n.into()),
             Token::Net(n) => (5, n),
             Token::Stream(n) => (6, n),
-            Token::Timer => (7, 0),
         };
         kind << KIND_SHIFT | id & ID_MASK
     }
@@ -55,8 +52,7 @@ impl Token {
             3 => Token::Control,
             4 => Token::Client(id as u32),
             5 => Token::Net(id),
-            6 => Token::Stream(id),
-            _ => Token::Timer,
+            _ => Token::Stream(id),
         }
     }
 }
@@ -118,7 +114,6 @@ mod tests {
             Token::Client(9),
             Token::Net(1 << 40),
             Token::Stream(2),
-            Token::Timer,
         ] {
             assert_eq!(Token::decode(t.encode()), t);
         }

@@ -91,7 +91,9 @@ impl Family {
 
     /// A line of a member's trace.
     pub(crate) fn trace_line(&mut self, pid: u32, text: &[u8]) {
-        self.trace.line(&format!("[{pid}] {}", printable(text)));
+        let line = format!("[{pid}] {}", printable(text));
+        self.trace.line(&line);
+        self.clients.trace_line(&line);
     }
 
     /// At the family's end: calls that no member's kernel knows.
