@@ -12,6 +12,7 @@ pub mod fault;
 pub mod ids;
 pub mod limits;
 pub mod memory;
+pub mod signal;
 pub mod start;
 pub mod table;
 pub mod trace;
