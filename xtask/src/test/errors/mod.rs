@@ -81,7 +81,7 @@ fn cases(bed: &Bed, fixtures: &Fixtures, busy: u16) -> Vec<Case> {
         case("too little memory", OURS, "4k", &["run", "-m", "4k", "/bin/true"]),
         case("a missing volume", OURS, &absent, &["run", "-v", &mount, "/bin/true"]),
         case("a wrong volume", OURS, "relative", &["run", "-v", "relative", "/bin/true"]),
-        case("an unknown network", OURS, "bridge", &["run", "--net", "bridge", "/bin/true"]),
+        case("an unknown network", OURS, "moon", &["run", "--net", "moon", "/bin/true"]),
         case("no program", OURS, "run", &["run"]),
         case("an unknown option", OURS, "--colour", &["run", "--colour", "/bin/true"]),
         case("an unknown command", OURS, "fly", &["fly"]),
