@@ -7,6 +7,7 @@ set -u
 
 failures=0
 family_pid=
+family_name=test-$$
 scratch=$(mktemp -d)
 # The program inside may have dropped its privileges: it must still reach the folders it is given.
 chmod 755 "$scratch"
@@ -38,7 +39,7 @@ within() {
 
 # family_start ARGUMENTS...: runs a family in the background, with its own words in $scratch/family.log.
 family_start() {
-    "$OFFSHOOT" run "$@" >"$scratch/family.log" 2>&1 </dev/null &
+    "$OFFSHOOT" run --name "$family_name" "$@" >"$scratch/family.log" 2>&1 </dev/null &
     family_pid=$!
 }
 

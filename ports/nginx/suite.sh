@@ -81,7 +81,7 @@ check "USR1 reopens the logs" "nothing in the new access.log" within 10 reopened
 victim=$(workers 1 | head -n 1)
 load 2
 before=$(workers 1000000)
-if "$OFFSHOOT" kill --signal KILL "$family_pid" "$victim"; then
+if "$OFFSHOOT" kill --signal KILL "$family_name/$victim"; then
     replaced() {
         load 1 --header 'Connection: close'
         [ "$(comm -13 <(sort <<<"$before") <(workers 1000 | sort) | wc -l)" -gt 0 ]
