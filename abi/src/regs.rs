@@ -111,6 +111,7 @@ pub const OFF_RFLAGS: usize = offset_of!(TrapFrame, rflags);
 pub const OFF_RSP: usize = offset_of!(TrapFrame, rsp);
 pub const OFF_KIND: usize = offset_of!(TrapFrame, kind);
 pub const OFF_MXCSR: usize = offset_of!(TrapFrame, mxcsr);
+pub const OFF_HINT: usize = offset_of!(TrapFrame, hint);
 pub const OFF_FAULT_ADDR: usize = offset_of!(TrapFrame, fault_addr);
 pub const OFF_FAULT_CODE: usize = offset_of!(TrapFrame, fault_code);
 pub const OFF_TRAPNO: usize = offset_of!(TrapFrame, trapno);

@@ -1,14 +1,17 @@
-#![no_std]
-#![no_main]
-use core::arch::naked_asm;
-#[panic_handler]
-fn p(_: &core::panic::PanicInfo) -> ! {
-    loop {}
+//! The member's kernel on the hosted platform: the one place that names both the platform and the kernel.
+#![cfg_attr(freestanding, no_std, no_main)]
+
+use platform::machine::Entry;
+use platform_hosted::start::Kernel;
+
+/// What the platform runs.
+#[cfg_attr(freestanding, unsafe(no_mangle))]
+fn offshoot_kernel() -> Kernel {
+    Kernel { entry: Entry { trap: posix::trap }, start: posix::start }
 }
-#[unsafe(no_mangle)]
-extern "C" fn rust_eh_personality() {}
-#[unsafe(naked)]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn _start() -> ! {
-    naked_asm!("mov edi, 7", "mov eax, 231", "syscall")
+
+/// Stands in outside of the profile `kernel`.
+#[cfg(not(freestanding))]
+fn main() {
+    let _ = offshoot_kernel;
 }

@@ -5,10 +5,13 @@ use protocol::boot::Identity;
 /// What the monitor prepared for a clone.
 #[derive(Clone, Copy, Debug)]
 pub struct ClonePlan {
-    /// The child's control region, accepted under this id; its identity is already written there.
+    /// The child's control region, accepted under this id; its identity is already written there. The parent forgets it
+    /// after the clone, the child need not.
     pub control_region: u64,
     /// The child's slot.
     pub slot: u32,
+    /// The child's pid, under which the monitor delivers what the child needs.
+    pub pid: u32,
 }
 
 /// Who returns from [`CloneMember::clone_member`].

@@ -50,7 +50,7 @@ pub fn fork(me: &Arc<Thread>, flags: CloneFlags, exit_signal: u32) -> SysResult<
     drop((answer, recalled));
 
     // 4. The platform clones memory copy-on-write.
-    let plan = ClonePlan { control_region: region.id, slot };
+    let plan = ClonePlan { control_region: region.id, slot, pid };
     match k.platform.clone_member(&plan) {
         Ok(Cloned::Parent { token }) => {
             k.host.post(Op::ForkDone, &[pid.into(), token], &[])?;

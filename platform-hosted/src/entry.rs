@@ -1,0 +1,311 @@
+//! The way from the app into the kernel and back.
+//!
+//! The current context's trap frame always lies at the top of its stack, at `%gs:frame`, followed by [`ENTRY_EXTRA`]
+//! bytes of the entry code's own: the return address as it was saved, the address to resume at, and an `iretq` frame.
+//!
+//! The exit is a restartable sequence: a kick that interrupts it between the check for one and the final jump sends it
+//! back to the check (see [`crate::signals`]); everything it needs is still in the frame.
+
+use core::arch::naked_asm;
+use core::ptr::addr_of;
+
+use abi::regs::{
+    self, FRAME_SIZE, KIND_FAULT, KIND_KICK, KIND_SYSCALL, RFLAGS_DEFAULT, RFLAGS_USER, TrapFrame,
+};
+
+use crate::{patch, percpu};
+
+/// Bytes above the trap frame that belong to the entry code.
+pub const ENTRY_EXTRA: usize = 64;
+/// Offset from the frame: the return address as it was saved; the kernel has changed `rip` if they differ.
+pub const OFF_SAVED_RIP: usize = FRAME_SIZE;
+/// Offset from the frame: where to go on if it has not (in a trampoline, this is not the return address).
+pub const OFF_RESUME: usize = FRAME_SIZE + 8;
+const OFF_IRET: usize = FRAME_SIZE + 16;
+
+/// Alignment check, direction and single-step: flags that must be clear while our code runs.
+const FLAGS_UNWANTED: u64 = 0x4_0500;
+
+unsafe extern "C" {
+    static offshoot_trap_entry: u8;
+    static offshoot_exit: u8;
+    static offshoot_exit_end: u8;
+}
+
+/// Where the host signal handler sends a thread whose frame it has built: `rsp` at the frame.
+pub fn trap_entry() -> u64 {
+    addr_of!(offshoot_trap_entry) as u64
+}
+
+/// Start and end of the restartable exit.
+pub fn exit_range() -> (u64, u64) {
+    (addr_of!(offshoot_exit) as u64, addr_of!(offshoot_exit_end) as u64)
+}
+
+/// The address that trampolines jump to.
+pub fn gate_entry_addr() -> usize {
+    gate_entry as *const () as usize
+}
+
+/// A system call from a patched site. In: rax the number, arguments where `syscall` has them, rcx the return address
+/// (as `syscall` leaves it), r11 the address to resume at. The app's stack is not touched: its red zone may be in use.
+///
+/// Unlike `syscall`, the arithmetic flags are not preserved; compilers take them as clobbered.
+///
+/// # Safety
+/// To be jumped to by trampolines only.
+#[unsafe(naked)]
+pub unsafe extern "C" fn gate_entry() {
+    naked_asm!(
+        "mov gs:[{scratch}], rsp",
+        "mov rsp, gs:[{frame}]",
+        "mov [rsp + {r15}], r15",
+        "mov [rsp + {r14}], r14",
+        "mov [rsp + {r13}], r13",
+        "mov [rsp + {r12}], r12",
+        "mov [rsp + {rbp}], rbp",
+        "mov [rsp + {rbx}], rbx",
+        "mov [rsp + {r10}], r10",
+        "mov [rsp + {r9}], r9",
+        "mov [rsp + {r8}], r8",
+        "mov [rsp + {rdx}], rdx",
+        "mov [rsp + {rsi}], rsi",
+        "mov [rsp + {rdi}], rdi",
+        "mov [rsp + {rcx}], rcx",
+        "mov [rsp + {rip}], rcx",
+        "mov [rsp + {saved_rip}], rcx",
+        "mov [rsp + {resume}], r11",
+        "mov [rsp + {rax}], rax",
+        "mov [rsp + {orig_rax}], rax",
+        "mov rax, gs:[{scratch}]",
+        "mov [rsp + {rsp}], rax",
+        "pushfq",
+        "pop rcx",
+        "mov [rsp + {rflags}], rcx",
+        "mov [rsp + {r11}], rcx",
+        "mov qword ptr [rsp + {kind}], {syscall}",
+        "stmxcsr [rsp + {mxcsr}]",
+        "mov dword ptr [rsp + {hint}], 0",
+        "movaps [rsp + {xmm} + 0], xmm0",
+        "movaps [rsp + {xmm} + 16], xmm1",
+        "movaps [rsp + {xmm} + 32], xmm2",
+        "movaps [rsp + {xmm} + 48], xmm3",
+        "movaps [rsp + {xmm} + 64], xmm4",
+        "movaps [rsp + {xmm} + 80], xmm5",
+        "movaps [rsp + {xmm} + 96], xmm6",
+        "movaps [rsp + {xmm} + 112], xmm7",
+        "movaps [rsp + {xmm} + 128], xmm8",
+        "movaps [rsp + {xmm} + 144], xmm9",
+        "movaps [rsp + {xmm} + 160], xmm10",
+        "movaps [rsp + {xmm} + 176], xmm11",
+        "movaps [rsp + {xmm} + 192], xmm12",
+        "movaps [rsp + {xmm} + 208], xmm13",
+        "movaps [rsp + {xmm} + 224], xmm14",
+        "movaps [rsp + {xmm} + 240], xmm15",
+        "test ecx, {unwanted}",
+        "jnz 3f",
+        "2:",
+        "mov rdi, rsp",
+        "call {dispatch}",
+        // The exit. rsp is at the frame.
+        ".globl offshoot_exit",
+        ".hidden offshoot_exit",
+        "offshoot_exit:",
+        "cmp dword ptr gs:[{kick}], 0",
+        "jne 4f",
+        "mov rcx, [rsp + {rip}]",
+        "cmp rcx, [rsp + {saved_rip}]",
+        "jne 5f",
+        "cmp qword ptr [rsp + {kind}], {syscall}",
+        "jne 5f",
+        "movaps xmm0, [rsp + {xmm} + 0]",
+        "movaps xmm1, [rsp + {xmm} + 16]",
+        "movaps xmm2, [rsp + {xmm} + 32]",
+        "movaps xmm3, [rsp + {xmm} + 48]",
+        "movaps xmm4, [rsp + {xmm} + 64]",
+        "movaps xmm5, [rsp + {xmm} + 80]",
+        "movaps xmm6, [rsp + {xmm} + 96]",
+        "movaps xmm7, [rsp + {xmm} + 112]",
+        "movaps xmm8, [rsp + {xmm} + 128]",
+        "movaps xmm9, [rsp + {xmm} + 144]",
+        "movaps xmm10, [rsp + {xmm} + 160]",
+        "movaps xmm11, [rsp + {xmm} + 176]",
+        "movaps xmm12, [rsp + {xmm} + 192]",
+        "movaps xmm13, [rsp + {xmm} + 208]",
+        "movaps xmm14, [rsp + {xmm} + 224]",
+        "movaps xmm15, [rsp + {xmm} + 240]",
+        "mov r15, [rsp + {r15}]",
+        "mov r14, [rsp + {r14}]",
+        "mov r13, [rsp + {r13}]",
+        "mov r12, [rsp + {r12}]",
+        "mov rbp, [rsp + {rbp}]",
+        "mov rbx, [rsp + {rbx}]",
+        "mov r10, [rsp + {r10}]",
+        "mov r9, [rsp + {r9}]",
+        "mov r8, [rsp + {r8}]",
+        "mov rdx, [rsp + {rdx}]",
+        "mov rsi, [rsp + {rsi}]",
+        "mov rdi, [rsp + {rdi}]",
+        "mov rax, [rsp + {rax}]",
+        "mov r11, [rsp + {resume}]",
+        "mov rsp, [rsp + {rsp}]",
+        "jmp r11",
+        // The full exit: every register, rcx, r11 and the flags included.
+        "5:",
+        "ldmxcsr [rsp + {mxcsr}]",
+        "movaps xmm0, [rsp + {xmm} + 0]",
+        "movaps xmm1, [rsp + {xmm} + 16]",
+        "movaps xmm2, [rsp + {xmm} + 32]",
+        "movaps xmm3, [rsp + {xmm} + 48]",
+        "movaps xmm4, [rsp + {xmm} + 64]",
+        "movaps xmm5, [rsp + {xmm} + 80]",
+        "movaps xmm6, [rsp + {xmm} + 96]",
+        "movaps xmm7, [rsp + {xmm} + 112]",
+        "movaps xmm8, [rsp + {xmm} + 128]",
+        "movaps xmm9, [rsp + {xmm} + 144]",
+        "movaps xmm10, [rsp + {xmm} + 160]",
+        "movaps xmm11, [rsp + {xmm} + 176]",
+        "movaps xmm12, [rsp + {xmm} + 192]",
+        "movaps xmm13, [rsp + {xmm} + 208]",
+        "movaps xmm14, [rsp + {xmm} + 224]",
+        "movaps xmm15, [rsp + {xmm} + 240]",
+        "mov rax, [rsp + {rip}]",
+        "mov [rsp + {iret}], rax",
+        "mov rax, gs:[{cs}]",
+        "mov [rsp + {iret} + 8], rax",
+        "mov rax, [rsp + {rflags}]",
+        "and eax, {flags_user}",
+        "or eax, {flags_default}",
+        "mov [rsp + {iret} + 16], rax",
+        "mov rax, [rsp + {rsp}]",
+        "mov [rsp + {iret} + 24], rax",
+        "mov rax, gs:[{ss}]",
+        "mov [rsp + {iret} + 32], rax",
+        "mov r15, [rsp + {r15}]",
+        "mov r14, [rsp + {r14}]",
+        "mov r13, [rsp + {r13}]",
+        "mov r12, [rsp + {r12}]",
+        "mov rbp, [rsp + {rbp}]",
+        "mov rbx, [rsp + {rbx}]",
+        "mov r10, [rsp + {r10}]",
+        "mov r9, [rsp + {r9}]",
+        "mov r8, [rsp + {r8}]",
+        "mov rdx, [rsp + {rdx}]",
+        "mov rsi, [rsp + {rsi}]",
+        "mov rdi, [rsp + {rdi}]",
+        "mov r11, [rsp + {r11}]",
+        "mov rcx, [rsp + {rcx}]",
+        "mov rax, [rsp + {rax}]",
+        "lea rsp, [rsp + {iret}]",
+        "iretq",
+        ".globl offshoot_exit_end",
+        ".hidden offshoot_exit_end",
+        "offshoot_exit_end:",
+        "3:",
+        "push {flags_default}",
+        "popfq",
+        "jmp 2b",
+        // A kick came meanwhile: let the kernel look, as if the app had been interrupted right after its call.
+        "4:",
+        "mov dword ptr gs:[{kick}], 0",
+        "cmp qword ptr [rsp + {kind}], {syscall}",
+        "jne 6f",
+        "mov rcx, [rsp + {rip}]",
+        "mov [rsp + {rcx}], rcx",
+        "mov rcx, [rsp + {rflags}]",
+        "mov [rsp + {r11}], rcx",
+        "6:",
+        "mov qword ptr [rsp + {kind}], {kick_kind}",
+        "mov qword ptr [rsp + {orig_rax}], -1",
+        "mov rdi, rsp",
+        "call {dispatch}",
+        "jmp offshoot_exit",
+        // From the host signal handler.
+        ".globl offshoot_trap_entry",
+        ".hidden offshoot_trap_entry",
+        "offshoot_trap_entry:",
+        "mov rdi, rsp",
+        "call {trapped}",
+        "jmp offshoot_exit",
+        r15 = const regs::OFF_R15,
+        r14 = const regs::OFF_R14,
+        r13 = const regs::OFF_R13,
+        r12 = const regs::OFF_R12,
+        rbp = const regs::OFF_RBP,
+        rbx = const regs::OFF_RBX,
+        r10 = const regs::OFF_R10,
+        r9 = const regs::OFF_R9,
+        r8 = const regs::OFF_R8,
+        rdx = const regs::OFF_RDX,
+        rsi = const regs::OFF_RSI,
+        rdi = const regs::OFF_RDI,
+        r11 = const regs::OFF_R11,
+        rcx = const regs::OFF_RCX,
+        rax = const regs::OFF_RAX,
+        orig_rax = const regs::OFF_ORIG_RAX,
+        rip = const regs::OFF_RIP,
+        rflags = const regs::OFF_RFLAGS,
+        rsp = const regs::OFF_RSP,
+        kind = const regs::OFF_KIND,
+        mxcsr = const regs::OFF_MXCSR,
+        hint = const regs::OFF_HINT,
+        xmm = const regs::OFF_XMM,
+        scratch = const percpu::OFF_SCRATCH,
+        frame = const percpu::OFF_FRAME,
+        kick = const percpu::OFF_KICK,
+        cs = const percpu::OFF_CS,
+        ss = const percpu::OFF_SS,
+        saved_rip = const OFF_SAVED_RIP,
+        resume = const OFF_RESUME,
+        iret = const OFF_IRET,
+        syscall = const KIND_SYSCALL,
+        kick_kind = const KIND_KICK,
+        unwanted = const FLAGS_UNWANTED,
+        flags_user = const RFLAGS_USER,
+        flags_default = const RFLAGS_DEFAULT,
+        dispatch = sym dispatch,
+        trapped = sym trapped,
+    )
+}
+
+/// Hands a frame to the kernel.
+extern "C" fn dispatch(frame: &mut TrapFrame) {
+    (percpu::this().trap.get())(frame);
+}
+
+/// Hands a frame that came by a host signal to the kernel, unless it is this crate's own affair.
+extern "C" fn trapped(frame: &mut TrapFrame) {
+    if frame.kind == KIND_FAULT && frame.trapno == regs::TRAP_INVALID_OPCODE && patch::repair(frame) {
+        return;
+    }
+    dispatch(frame);
+}
+
+/// Leaves through the frame in the per-CPU block, which is moved to the top of the current stack.
+pub fn leave(frame: &TrapFrame) -> ! {
+    let cpu = percpu::this();
+    cpu.passing.set(*frame);
+    let to = cpu.frame.get();
+    // SAFETY: 1. `to` is where the current context's frame lies; 2. what it overwrites are frames of callers that are
+    // never returned to; 3. `passing` is a complete frame.
+    unsafe { leave_asm(cpu.passing.as_ptr(), to) }
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn leave_asm(from: *const TrapFrame, to: usize) -> ! {
+    naked_asm!(
+        "mov rsp, rsi",
+        "mov rax, rsi",
+        "xchg rdi, rsi",
+        "mov ecx, {words}",
+        "rep movsq",
+        // No address is its own complement: the full exit is taken.
+        "mov rcx, [rax + {rip}]",
+        "not rcx",
+        "mov [rax + {saved_rip}], rcx",
+        "jmp offshoot_exit",
+        words = const FRAME_SIZE / 8,
+        rip = const regs::OFF_RIP,
+        saved_rip = const OFF_SAVED_RIP,
+    )
+}

@@ -1,0 +1,112 @@
+//! Events: pending bits in the events region, a futex on the own wake word, the doorbell for the monitor.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use abi::nr::SYS_sched_yield;
+use abi::time::CLOCK_MONOTONIC;
+use protocol::hosted::FD_DOORBELL;
+use protocol::{MONITOR_SLOT, SharedMem, events};
+
+use crate::regions::EventsMem;
+use crate::{host, percpu, vdso};
+
+/// How long to spin before sleeping, in nanoseconds: a sleep and its wake-up cost several microseconds on both sides. The
+/// time doubles when spinning paid off and halves when it did not, between these two.
+const SPIN_MIN: u32 = 2_000;
+const SPIN_MAX: u32 = 20_000;
+/// Looks at the pending word between two looks at the clock.
+const LOOKS: u32 = 16;
+
+static SLOT: AtomicU32 = AtomicU32::new(0);
+/// 0: there is but one CPU, whoever will post runs only when we sleep.
+static SPIN: AtomicU32 = AtomicU32::new(SPIN_MIN);
+
+/// Takes the slot that the identity names.
+pub fn set_slot(slot: u32) {
+    SLOT.store(slot, Ordering::Relaxed);
+}
+
+/// Spinning is for machines with more than one CPU.
+pub fn set_cpus(cpus: u32) {
+    SPIN.store(if cpus > 1 { SPIN_MAX } else { 0 }, Ordering::Relaxed);
+}
+
+/// See `Events::slot`.
+pub fn slot() -> u32 {
+    SLOT.load(Ordering::Relaxed)
+}
+
+/// See `Events::notify`.
+pub fn notify(to: u32, event: u32) {
+    if !events::post(&EventsMem, to, event) {
+        return;
+    }
+    if to == MONITOR_SLOT {
+        // A full counter means that the monitor has yet to read it: as good as written.
+        let _ = host::write(FD_DOORBELL, &1u64.to_ne_bytes());
+    } else {
+        host::futex_wake(wake_word(to));
+    }
+}
+
+fn wake_word(slot: u32) -> *const u32 {
+    EventsMem.u32_at(events::slot_base(slot) + events::WAKE).as_ptr()
+}
+
+/// See `Events::pending`.
+pub fn pending() -> bool {
+    percpu::this().is_kicked() || events::any_pending(&EventsMem, slot())
+}
+
+/// See `Events::take`.
+pub fn take(each: &mut dyn FnMut(u32)) {
+    percpu::this().kick_seen();
+    events::take_all(&EventsMem, slot(), each);
+}
+
+fn now() -> u64 {
+    vdso::clock(CLOCK_MONOTONIC)
+}
+
+/// Spins; true when something came.
+fn spin(deadline: Option<u64>) -> bool {
+    let budget = SPIN.load(Ordering::Relaxed);
+    if budget == 0 {
+        return pending();
+    }
+    let start = now();
+    let end = (start + u64::from(budget)).min(deadline.unwrap_or(u64::MAX));
+    loop {
+        for _ in 0..LOOKS {
+            if pending() {
+                SPIN.store((budget * 2).min(SPIN_MAX), Ordering::Relaxed);
+                return true;
+            }
+            core::hint::spin_loop();
+        }
+        if now() >= end {
+            SPIN.store((budget / 2).max(SPIN_MIN), Ordering::Relaxed);
+            return false;
+        }
+    }
+}
+
+/// See `Events::wait`.
+pub fn wait(deadline: Option<u64>) {
+    if spin(deadline) {
+        return;
+    }
+    let Some(word) = events::prepare_sleep(&EventsMem, slot()) else { return };
+    // A kick between this look and the sleep is not lost: whoever kicks posts an event first, which changes the word.
+    if !percpu::this().is_kicked() {
+        // Whatever ends the sleep, the caller looks again.
+        let _ = host::futex_wait(wake_word(slot()), word, deadline);
+    }
+    events::finish_sleep(&EventsMem, slot());
+}
+
+/// See `Events::relax`.
+pub fn relax() {
+    // SAFETY: touches no memory.
+    let _ = unsafe { host::call(SYS_sched_yield, []) };
+}

@@ -1,0 +1,157 @@
+//! Memory operations on the app's ranges, with the host's mmap family.
+
+use abi::errno::Errno;
+use abi::mm::{MADV_DONTNEED, MREMAP_FIXED, MREMAP_MAYMOVE, MS_SYNC, PAGE_SIZE};
+use abi::nr::{SYS_madvise, SYS_mincore, SYS_mremap, SYS_msync};
+use platform::{Backing, Fault, MemError, Prot};
+use protocol::hosted::{APP_HIGH, APP_LOW};
+
+use crate::{host, regions, usercopy, vdso};
+
+/// The app's ranges.
+pub const RANGES: [(usize, usize); 2] = [APP_LOW, APP_HIGH];
+
+/// A host call's error in the seam's terms.
+pub fn mem_error(e: Errno) -> MemError {
+    match e {
+        Errno::ENOMEM | Errno::EAGAIN | Errno::EMFILE | Errno::ENFILE => MemError::NoMemory,
+        Errno::EINVAL | Errno::EFAULT => MemError::BadRange,
+        _ => MemError::Denied,
+    }
+}
+
+/// The rights in the host's terms: the same bits.
+pub fn host_prot(prot: Prot) -> u32 {
+    prot.bits()
+}
+
+/// True when `addr..addr + len` lies in one of the app's ranges.
+pub fn is_app(addr: usize, len: usize) -> bool {
+    RANGES.iter().any(|(lo, hi)| *lo <= addr && addr < *hi && len <= hi - addr)
+}
+
+/// Refuses what is not page-aligned or not the app's.
+fn check(addr: usize, len: usize) -> Result<(), MemError> {
+    let aligned = addr.is_multiple_of(PAGE_SIZE) && len.is_multiple_of(PAGE_SIZE);
+    if aligned && is_app(addr, len) { Ok(()) } else { Err(MemError::BadRange) }
+}
+
+/// Maps over whatever was there.
+pub fn map(addr: usize, len: usize, prot: Prot, backing: Backing) -> Result<(), MemError> {
+    check(addr, len)?;
+    let prot = host_prot(prot);
+    // SAFETY: the range is the app's.
+    let mapped = unsafe {
+        match backing {
+            Backing::Anon => host::map_anon(addr, len, prot),
+            Backing::Region { id, offset, shared } => {
+                let fd = regions::descriptor(id).ok_or(MemError::Denied)?;
+                host::map_fd(addr, len, prot, fd, offset, shared)
+            }
+        }
+    };
+    mapped.map(|_| ()).map_err(mem_error)
+}
+
+/// Changes rights.
+pub fn protect(addr: usize, len: usize, prot: Prot) -> Result<(), MemError> {
+    check(addr, len)?;
+    // SAFETY: the range is the app's.
+    unsafe { host::protect(addr, len, host_prot(prot)) }.map(|_| ()).map_err(mem_error)
+}
+
+/// Unmaps.
+pub fn unmap(addr: usize, len: usize) -> Result<(), MemError> {
+    check(addr, len)?;
+    // SAFETY: the range is the app's.
+    unsafe { host::unmap(addr, len) }.map(|_| ()).map_err(mem_error)
+}
+
+/// Moves or, where the places are the same, resizes.
+pub fn move_pages(old: usize, old_len: usize, new: usize, new_len: usize) -> Result<(), MemError> {
+    check(old, old_len)?;
+    check(new, new_len)?;
+    let flags = if old == new { 0 } else { MREMAP_MAYMOVE | MREMAP_FIXED };
+    // SAFETY: both ranges are the app's.
+    let moved = unsafe { host::call(SYS_mremap, [old, old_len, new_len, flags as usize, new]) };
+    moved.map(|_| ()).map_err(mem_error)
+}
+
+/// Drops contents.
+pub fn discard(addr: usize, len: usize) -> Result<(), MemError> {
+    check(addr, len)?;
+    // SAFETY: the range is the app's.
+    unsafe { host::call(SYS_madvise, [addr, len, MADV_DONTNEED as usize]) }.map(|_| ()).map_err(mem_error)
+}
+
+/// Writes shared pages back.
+pub fn sync(addr: usize, len: usize) -> Result<(), MemError> {
+    check(addr, len)?;
+    // SAFETY: changes no memory.
+    unsafe { host::call(SYS_msync, [addr, len, MS_SYNC as usize]) }.map(|_| ()).map_err(mem_error)
+}
+
+/// Which pages are resident.
+pub fn resident(addr: usize, out: &mut [u8]) -> Result<(), MemError> {
+    check(addr, out.len() * PAGE_SIZE)?;
+    // SAFETY: the host writes one byte a page to `out`.
+    unsafe { host::call(SYS_mincore, [addr, out.len() * PAGE_SIZE, out.as_mut_ptr() as usize]) }
+        .map_err(mem_error)?;
+    for byte in out {
+        *byte &= 1;
+    }
+    Ok(())
+}
+
+/// A range that the kernel may read on the app's behalf: its own, or the vDSO's image.
+fn readable(addr: usize, len: usize) -> Result<(), Fault> {
+    let vdso = || vdso::range().is_some_and(|(lo, hi)| lo <= addr && addr < hi && len <= hi - addr);
+    if len == 0 || is_app(addr, len) || vdso() { Ok(()) } else { Err(Fault) }
+}
+
+/// A range that the kernel may write to on the app's behalf.
+fn writable(addr: usize, len: usize) -> Result<(), Fault> {
+    if len == 0 || is_app(addr, len) { Ok(()) } else { Err(Fault) }
+}
+
+/// Copies from the app.
+///
+/// # Safety
+/// `dst` is valid for `len` bytes of writing.
+pub unsafe fn copy_in(dst: *mut u8, src: usize, len: usize) -> Result<(), Fault> {
+    readable(src, len)?;
+    // SAFETY: the caller's, and the check.
+    unsafe { usercopy::copy(dst as usize, src, len) }
+}
+
+/// Copies to the app.
+///
+/// # Safety
+/// `src` is valid for `len` bytes of reading.
+pub unsafe fn copy_out(dst: usize, src: *const u8, len: usize) -> Result<(), Fault> {
+    writable(dst, len)?;
+    // SAFETY: the caller's, and the check.
+    unsafe { usercopy::copy(dst, src as usize, len) }
+}
+
+/// Copies a string from the app; see `Machine::copy_in_str`.
+pub fn copy_in_str(src: usize, dst: &mut [u8]) -> Result<usize, Fault> {
+    let room = RANGES.iter().find(|(lo, hi)| *lo <= src && src < *hi).map(|(_, hi)| hi - src).ok_or(Fault)?;
+    let n = dst.len().min(room);
+    let found = usercopy::copy_str(&mut dst[..n], src)?;
+    // A string that runs into the end of the range has no end there.
+    if found == n && n < dst.len() { Err(Fault) } else { Ok(found) }
+}
+
+/// Loads an aligned word.
+pub fn load_u32(addr: usize) -> Result<u32, Fault> {
+    readable(addr, 4)?;
+    usercopy::load_u32(addr)
+}
+
+/// Compares and exchanges an aligned word.
+pub fn cas_u32(addr: usize, old: u32, new: u32) -> Result<u32, Fault> {
+    writable(addr, 4)?;
+    // SAFETY: the word is the app's.
+    unsafe { usercopy::cas_u32(addr, old, new) }
+}
