@@ -66,6 +66,8 @@ finish() {
     if [ -n "$family_pid" ] && family_runs; then
         kill -TERM "$family_pid" 2>/dev/null
         within 5 family_is_gone || kill -KILL "$family_pid" 2>/dev/null
+        # The shell would tell of the death otherwise.
+        wait "$family_pid" 2>/dev/null
     fi
     rm -rf "$scratch"
     [ "$failures" -eq 0 ]
