@@ -86,7 +86,7 @@ int main(void)
     CHECK_EQ("handler ran", broken, 1);
     CHECK_EQ("no reader, default", reap(SPAWN({
                  signal(SIGPIPE, SIG_DFL);
-                 write(fd[1], "x", 1) == 1 ? 0 : -1;
+                 NEED(write(fd[1], "x", 1));
              })),
              128 + SIGPIPE);
     NEED(close(fd[1]));
