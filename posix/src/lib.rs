@@ -15,6 +15,8 @@ pub mod memory;
 pub mod signal;
 pub mod start;
 pub mod table;
+pub mod time;
+pub mod timer;
 pub mod trace;
 pub mod trap;
 pub mod wait;

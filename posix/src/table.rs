@@ -74,6 +74,8 @@ const FAMILIES: &[&[Row]] = &[
     crate::exec::ROWS,
     crate::wait::ROWS,
     crate::signal::ROWS,
+    crate::time::ROWS,
+    crate::timer::ROWS,
     crate::limits::ROWS,
 ];
 

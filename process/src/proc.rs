@@ -11,6 +11,7 @@ use vfs::fdtable::FdTable;
 use crate::Thread;
 use crate::mm::AddressSpace;
 use crate::signal::ProcessSignals;
+use crate::timer::ProcessTimers;
 
 /// Credentials as the monitor has them, cached for the get calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,7 @@ pub struct Process {
     pub mm: Arc<AddressSpace>,
     pub fds: Arc<FdTable>,
     pub signals: Arc<ProcessSignals>,
+    pub timers: ProcessTimers,
     pub threads: Mutex<Vec<Arc<Thread>>>,
     pub creds: Mutex<Creds>,
     pub umask: AtomicU32,
@@ -64,6 +66,7 @@ impl Process {
             mm,
             fds,
             signals,
+            timers: ProcessTimers::default(),
             threads: Mutex::new(Rank::Process, Vec::new()),
             creds: Mutex::new(Rank::Leaf, Creds::default()),
             umask: AtomicU32::new(0o022),

@@ -21,6 +21,8 @@ pub struct Sched {
     work: AtomicBool,
     /// When the platform's timer kicks, or did last.
     armed: AtomicU64,
+    /// Up to when the running thread's time has been counted.
+    counted: AtomicU64,
 }
 
 struct RunQueue {
@@ -51,6 +53,7 @@ impl Sched {
             waiters: Mutex::new(Rank::Waiters, BTreeMap::new()),
             work: AtomicBool::new(false),
             armed: AtomicU64::new(0),
+            counted: AtomicU64::new(0),
         }
     }
 
@@ -69,6 +72,22 @@ impl Sched {
     /// As [`Sched::has_work`], and clears it.
     pub fn take_work(&self) -> bool {
         self.work.swap(false, Ordering::AcqRel)
+    }
+
+    /// How long the virtual CPU was this thread's.
+    pub fn ran(&self, thread: &Arc<Thread>) -> u64 {
+        let me = self.current();
+        self.count_time(Some(&me));
+        thread.ran.load(Ordering::Relaxed)
+    }
+
+    /// Counts the time since the last count as `running`'s, or as nobody's.
+    fn count_time(&self, running: Option<&Arc<Thread>>) {
+        let now = kernel().platform.monotonic();
+        let since = self.counted.swap(now, Ordering::Relaxed);
+        if let Some(t) = running.filter(|_| since != 0) {
+            t.ran.fetch_add(now.saturating_sub(since), Ordering::Relaxed);
+        }
     }
 
     /// Before user code runs: sees to it that a kick comes when a timer is due, or when another thread may want to run.
@@ -197,12 +216,14 @@ impl Sched {
     /// Switches to the next runnable thread, waiting for events when there is none.
     fn run_next(&self) {
         let k = kernel();
+        let mut idle = false;
         loop {
             self.poll_events();
             let mut run = self.run.lock();
             if let Some(next) = run.ready.pop_front() {
                 let me = run.current.replace(next.clone());
                 drop(run);
+                self.count_time(if idle { None } else { me.as_ref() });
                 if me.as_ref().is_some_and(|me| Arc::ptr_eq(me, &next)) {
                     return;
                 }
@@ -220,6 +241,11 @@ impl Sched {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             };
+            if !idle {
+                let me = self.run.lock().current.clone();
+                self.count_time(me.as_ref());
+                idle = true;
+            }
             k.platform.wait(deadline);
         }
     }

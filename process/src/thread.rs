@@ -22,6 +22,8 @@ pub struct Thread {
     pub clear_child_tid: AtomicUsize,
     /// set_robust_list head.
     pub robust_list: AtomicUsize,
+    /// How long the virtual CPU was the thread's, in nanoseconds; kept by the scheduler.
+    pub ran: AtomicU64,
     /// Deadline while asleep, for the scheduler (u64::MAX: none).
     pub deadline: AtomicU64,
     /// What it starts with, until it starts.
@@ -41,6 +43,7 @@ impl Thread {
             dying: AtomicBool::new(false),
             clear_child_tid: AtomicUsize::new(0),
             robust_list: AtomicUsize::new(0),
+            ran: AtomicU64::new(0),
             deadline: AtomicU64::new(u64::MAX),
             start: Mutex::new(Rank::Leaf, None),
             signals: crate::signal::ThreadSignals::new(),

@@ -27,7 +27,7 @@ pub use deliver::{force, force_default, next};
 pub use frame::{change_altstack, pop_frame, push_frame};
 pub use lifecycle::{boot, child, for_vfork_child, leave, reset_for_exec};
 pub use pending::{Added, Pending};
-pub use post::{find_thread, post_process, post_thread};
+pub use post::{find_thread, has_timer, post_process, post_thread};
 pub use stop::resume;
 pub use suspend::{restore_mask, suspend, timed_wait, with_mask};
 

@@ -111,3 +111,11 @@ pub(super) fn retarget(t: &Arc<Thread>, signals: SigSet) {
         }
     }
 }
+
+/// True when a signal of POSIX timer `id` waits to be taken by the thread, or by the process.
+pub fn has_timer(p: &Process, t: Option<&Arc<Thread>>, id: i32) -> bool {
+    match t {
+        Some(t) => t.signals.pending.lock().has_timer(id),
+        None => p.signals.state.lock().pending.has_timer(id),
+    }
+}
