@@ -37,6 +37,8 @@ struct Seen {
 pub fn run(args: &RunArgs) -> Result<bool> {
     let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = args.cases.clone().unwrap_or_else(|| crate_dir.join("cases"));
+    // Cases run in folders of their own: a relative path would lead nowhere from there.
+    let root = root.canonicalize().with_context(|| format!("no cases at {}", root.display()))?;
     let all = case::discover(&root)?;
     let expectations = crate_dir.join("expectations/hosted.toml");
     let expected = expect::read(args.expectations.as_ref().unwrap_or(&expectations))?;
