@@ -1,6 +1,8 @@
 //! The context of one system call: the calling thread, its process, its frame, and access to the app's memory.
 
 use abi::errno::{Errno, SysResult};
+use abi::fs::{AT_EMPTY_PATH, AT_FDCWD};
+use abi::process::RLIMIT_NOFILE;
 use abi::regs::TrapFrame;
 use abi::user::UserRef;
 use alloc::sync::Arc;
@@ -8,10 +10,12 @@ use alloc::vec::Vec;
 use core::cell::OnceCell;
 use platform::Platform;
 use process::{Kernel, Process, Thread};
+use protocol::op::DIR_CWD;
+use vfs::file::OpenFile;
 use vfs::host::Host;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::arg::PathArg;
+use crate::arg::{Fd, PathArg};
 
 /// One system call in progress.
 pub struct Cx<'f> {
@@ -95,6 +99,61 @@ impl<'f> Cx<'f> {
             let grown = (buf.len() * 4).min(max + 1);
             buf.resize(grown, 0);
         }
+    }
+
+    /// The open file behind a descriptor; EBADF.
+    pub fn file(&self, fd: Fd) -> SysResult<Arc<OpenFile>> {
+        self.process().fds.get(fd.0)
+    }
+
+    /// The process's limit for descriptor numbers.
+    pub fn fd_limit(&self) -> u64 {
+        self.process().rlimits.lock()[RLIMIT_NOFILE as usize].0
+    }
+
+    /// Gives an open file the lowest free descriptor.
+    pub fn install(&self, file: Arc<OpenFile>, cloexec: bool) -> SysResult<usize> {
+        self.process().fds.insert(0, file, cloexec, self.fd_limit()).map(|fd| fd as usize)
+    }
+
+    /// Gives two open files descriptors and tells the app; undone when it cannot be told.
+    pub fn install_pair(
+        &self,
+        at: UserRef<[i32; 2]>,
+        files: [Arc<OpenFile>; 2],
+        cloexec: bool,
+    ) -> SysResult<usize> {
+        let fds = &self.process().fds;
+        let [a, b] = files;
+        let first = self.install(a, cloexec)? as i32;
+        let second = match self.install(b, cloexec) {
+            Ok(fd) => fd as i32,
+            Err(e) => return fds.remove(first).and(Err(e)),
+        };
+        if let Err(e) = self.put(at, &[first, second]) {
+            fds.remove(first)?;
+            return fds.remove(second).and(Err(e));
+        }
+        Ok(0)
+    }
+
+    /// Where a path starts, for requests: a description or `DIR_CWD`. An absolute path ignores the descriptor.
+    pub fn dir(&self, fd: Fd, path: &[u8]) -> SysResult<u64> {
+        if fd.0 == AT_FDCWD || path.starts_with(b"/") {
+            return Ok(DIR_CWD);
+        }
+        match self.file(fd)?.desc() {
+            0 => Err(Errno::ENOTDIR),
+            desc => Ok(desc.into()),
+        }
+    }
+
+    /// [`Cx::dir`] for calls that take AT_EMPTY_PATH: ENOENT for an empty path without it.
+    pub fn named(&self, fd: Fd, path: &[u8], flags: u32) -> SysResult<u64> {
+        if path.is_empty() && flags & AT_EMPTY_PATH == 0 {
+            return Err(Errno::ENOENT);
+        }
+        self.dir(fd, path)
     }
 
     /// A path: ENAMETOOLONG beyond PATH_MAX (the terminating NUL counts).

@@ -5,15 +5,27 @@
 extern crate alloc;
 
 pub mod arg;
+pub mod attr;
+pub mod block;
 pub mod clone;
 pub mod cx;
+pub mod dirs;
 pub mod exec;
 pub mod fault;
+pub mod fd;
 pub mod ids;
+pub mod ioctl;
 pub mod limits;
+pub mod locks;
 pub mod memory;
+pub mod names;
+pub mod open;
+pub mod own;
+pub mod pipe;
+pub mod rw;
 pub mod signal;
 pub mod start;
+pub mod stat;
 pub mod table;
 pub mod time;
 pub mod timer;

@@ -77,6 +77,16 @@ const FAMILIES: &[&[Row]] = &[
     crate::time::ROWS,
     crate::timer::ROWS,
     crate::limits::ROWS,
+    crate::rw::ROWS,
+    crate::fd::ROWS,
+    crate::locks::ROWS,
+    crate::open::ROWS,
+    crate::stat::ROWS,
+    crate::names::ROWS,
+    crate::attr::ROWS,
+    crate::dirs::ROWS,
+    crate::pipe::ROWS,
+    crate::ioctl::ROWS,
 ];
 
 /// Largest number in the table, plus one.

@@ -19,41 +19,82 @@ struct Entry {
     cloexec: bool,
 }
 
+#[derive(Default)]
+struct Slots {
+    list: Vec<Option<Entry>>,
+    /// No number below this is free.
+    full: usize,
+}
+
+impl Slots {
+    fn lowest(&mut self, min: usize) -> usize {
+        let from = min.max(self.full);
+        let at =
+            (from..self.list.len()).find(|i| self.list[*i].is_none()).unwrap_or(self.list.len().max(min));
+        if min <= self.full {
+            self.full = at;
+        }
+        at
+    }
+
+    fn put(&mut self, at: usize, entry: Entry) -> Option<Entry> {
+        if at >= self.list.len() {
+            self.list.resize(at + 1, None);
+        }
+        self.list[at].replace(entry)
+    }
+
+    fn take(&mut self, at: usize) -> Option<Entry> {
+        let old = self.list.get_mut(at).and_then(Option::take);
+        self.full = self.full.min(at);
+        old
+    }
+
+    fn get(&self, fd: i32) -> SysResult<&Entry> {
+        let entry = usize::try_from(fd).ok().and_then(|i| self.list.get(i)).and_then(Option::as_ref);
+        entry.ok_or(Errno::EBADF)
+    }
+}
+
 /// Descriptor numbers to open files. Shared by threads (CLONE_FILES).
 pub struct FdTable {
-    slots: Mutex<Vec<Option<Entry>>>,
+    slots: Mutex<Slots>,
     /// The process has taken record locks: closing any descriptor of a file drops them (fcntl(2)).
     locks: AtomicBool,
 }
 
 impl Default for FdTable {
     fn default() -> Self {
-        Self { slots: Mutex::new(Rank::FdTable, Vec::new()), locks: AtomicBool::new(false) }
+        Self { slots: Mutex::new(Rank::FdTable, Slots::default()), locks: AtomicBool::new(false) }
     }
 }
 
 impl FdTable {
     /// The file behind a descriptor; EBADF.
     pub fn get(&self, fd: i32) -> SysResult<Arc<OpenFile>> {
-        let slots = self.slots.lock();
-        let entry = usize::try_from(fd).ok().and_then(|i| slots.get(i)).and_then(Option::as_ref);
-        entry.map(|e| e.file.clone()).ok_or(Errno::EBADF)
+        self.slots.lock().get(fd).map(|e| e.file.clone())
     }
 
     /// Puts a file at the lowest free number from `min` on. EMFILE when that is `limit` (RLIMIT_NOFILE) or above.
     pub fn insert(&self, min: i32, file: Arc<OpenFile>, cloexec: bool, limit: u64) -> SysResult<i32> {
         let mut slots = self.slots.lock();
-        let min = min as usize;
-        let at = (min..slots.len()).find(|i| slots[*i].is_none()).unwrap_or(slots.len().max(min));
+        let at = slots.lowest(min as usize);
         if at as u64 >= limit.min(i32::MAX as u64) {
+            // The file may be closed by its drop, which must not happen with the table locked.
             drop(slots);
             return Err(Errno::EMFILE);
         }
-        if at >= slots.len() {
-            slots.resize(at + 1, None);
-        }
-        slots[at] = Some(Entry { file, cloexec });
+        slots.put(at, Entry { file, cloexec });
         Ok(at as i32)
+    }
+
+    /// EMFILE if [`FdTable::insert`] would say so for `n` files: asked before something is created.
+    pub fn room(&self, n: usize, limit: u64) -> SysResult<()> {
+        let mut slots = self.slots.lock();
+        let lowest = slots.lowest(0);
+        let taken = |i: &usize| slots.list.get(*i).is_some_and(Option::is_some);
+        let last = (lowest..).filter(|i| !taken(i)).nth(n.saturating_sub(1)).unwrap_or(lowest);
+        if last as u64 >= limit.min(i32::MAX as u64) { Err(Errno::EMFILE) } else { Ok(()) }
     }
 
     /// Puts a file at a number, closing what was there. EBADF beyond the limit.
@@ -62,13 +103,7 @@ impl FdTable {
         if at as u64 >= limit {
             return Err(Errno::EBADF);
         }
-        let old = {
-            let mut slots = self.slots.lock();
-            if at >= slots.len() {
-                slots.resize(at + 1, None);
-            }
-            slots[at].replace(Entry { file, cloexec })
-        };
+        let old = self.slots.lock().put(at, Entry { file, cloexec });
         if let Some(old) = old {
             self.closed(&old.file);
         }
@@ -78,7 +113,7 @@ impl FdTable {
     /// close(2).
     pub fn remove(&self, fd: i32) -> SysResult<()> {
         let at = usize::try_from(fd).map_err(|_| Errno::EBADF)?;
-        let old = self.slots.lock().get_mut(at).and_then(Option::take).ok_or(Errno::EBADF)?;
+        let old = self.slots.lock().take(at).ok_or(Errno::EBADF)?;
         self.closed(&old.file);
         Ok(())
     }
@@ -99,55 +134,52 @@ impl FdTable {
 
     /// FD_CLOEXEC of a descriptor.
     pub fn cloexec(&self, fd: i32) -> SysResult<bool> {
-        let slots = self.slots.lock();
-        let entry = usize::try_from(fd).ok().and_then(|i| slots.get(i)).and_then(Option::as_ref);
-        entry.map(|e| e.cloexec).ok_or(Errno::EBADF)
+        self.slots.lock().get(fd).map(|e| e.cloexec)
     }
 
     /// Sets FD_CLOEXEC of a descriptor.
     pub fn set_cloexec(&self, fd: i32, on: bool) -> SysResult<()> {
         let mut slots = self.slots.lock();
-        let entry = usize::try_from(fd).ok().and_then(|i| slots.get_mut(i)).and_then(Option::as_mut);
+        let entry = usize::try_from(fd).ok().and_then(|i| slots.list.get_mut(i)).and_then(Option::as_mut);
         entry.map(|e| e.cloexec = on).ok_or(Errno::EBADF)
+    }
+
+    /// Takes the entries in a range of numbers for which `which` holds.
+    fn take_where(&self, first: usize, last: usize, which: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        let mut slots = self.slots.lock();
+        let end = last.saturating_add(1).min(slots.list.len());
+        let chosen = (first..end).filter(|i| slots.list[*i].as_ref().is_some_and(&which));
+        let chosen: Vec<usize> = chosen.collect();
+        chosen.into_iter().filter_map(|i| slots.take(i)).collect()
     }
 
     /// close_range(2): closes the open descriptors from `first` to `last`, or marks them.
     pub fn range(&self, first: u32, last: u32, cloexec: bool) {
-        let mut gone = Vec::new();
-        {
+        if cloexec {
             let mut slots = self.slots.lock();
-            let end = (last as usize).saturating_add(1).min(slots.len());
-            for slot in slots.get_mut(first as usize..end).unwrap_or_default() {
-                match slot {
-                    Some(e) if cloexec => e.cloexec = true,
-                    _ => gone.extend(slot.take()),
-                }
-            }
+            let end = (last as usize).saturating_add(1).min(slots.list.len());
+            let marked = slots.list.get_mut(first as usize..end).unwrap_or_default();
+            marked.iter_mut().flatten().for_each(|e| e.cloexec = true);
+            return;
         }
+        let gone = self.take_where(first as usize, last as usize, |_| true);
         gone.iter().for_each(|e| self.closed(&e.file));
     }
 
     /// The open descriptors.
     pub fn list(&self) -> Vec<i32> {
         let slots = self.slots.lock();
-        (0..slots.len()).filter(|i| slots[*i].is_some()).map(|i| i as i32).collect()
+        (0..slots.list.len()).filter(|i| slots.list[*i].is_some()).map(|i| i as i32).collect()
     }
 
     /// How many descriptors are open.
     pub fn count(&self) -> usize {
-        self.slots.lock().iter().flatten().count()
+        self.slots.lock().list.iter().flatten().count()
     }
 
     /// At exec: closes the descriptors that are marked so.
     pub fn close_on_exec(&self, _host: &Host) {
-        let gone: Vec<_> = {
-            let mut slots = self.slots.lock();
-            slots
-                .iter_mut()
-                .filter(|s| s.as_ref().is_some_and(|e| e.cloexec))
-                .filter_map(Option::take)
-                .collect()
-        };
+        let gone = self.take_where(0, usize::MAX - 1, |e| e.cloexec);
         gone.iter().for_each(|e| self.closed(&e.file));
     }
 
@@ -161,7 +193,7 @@ impl FdTable {
     /// The process lives in another member now, or is gone for the monitor too: forgets all without closing anything.
     pub fn forget_all(&self) {
         let gone = core::mem::take(&mut *self.slots.lock());
-        gone.iter().flatten().for_each(|e| e.file.give_away());
+        gone.list.iter().flatten().for_each(|e| e.file.give_away());
     }
 
     /// A table of its own for a vfork child, which the monitor has made a holder of all that the parent holds.
@@ -177,8 +209,8 @@ impl FdTable {
     fn copy(&self, make: fn(&OpenFile) -> Arc<OpenFile>) -> Self {
         let slots = self.slots.lock();
         let mut made: Vec<(Arc<OpenFile>, Arc<OpenFile>)> = Vec::new();
-        let mut copies = Vec::with_capacity(slots.len());
-        for slot in slots.iter() {
+        let mut copies = Vec::with_capacity(slots.list.len());
+        for slot in slots.list.iter() {
             copies.push(slot.as_ref().map(|e| {
                 let known =
                     made.iter().find(|(from, _)| Arc::ptr_eq(from, &e.file)).map(|(_, to)| to.clone());
@@ -190,6 +222,7 @@ impl FdTable {
                 Entry { file, cloexec: e.cloexec }
             }));
         }
+        let copies = Slots { list: copies, full: 0 };
         Self { slots: Mutex::new(Rank::FdTable, copies), locks: AtomicBool::new(false) }
     }
 
@@ -197,7 +230,7 @@ impl FdTable {
     /// fresh member closes them once it cannot fail any more; local files do not survive.
     pub fn to_boot(&self) -> Vec<BootFd> {
         let slots = self.slots.lock();
-        let known = slots.iter().enumerate().filter_map(|(i, s)| Some((i, s.as_ref()?)));
+        let known = slots.list.iter().enumerate().filter_map(|(i, s)| Some((i, s.as_ref()?)));
         known
             .filter(|(_, e)| e.file.desc() != 0)
             .map(|(i, e)| BootFd { fd: i as u32, cloexec: e.cloexec, info: *e.file.info() })
@@ -227,7 +260,7 @@ impl FdTable {
     /// lives.
     pub fn prepare_fork<'h>(&self, host: &'h Host) -> Recalled<'h> {
         host.fork_begins();
-        let files: Vec<_> = self.slots.lock().iter().flatten().map(|e| e.file.clone()).collect();
+        let files: Vec<_> = self.slots.lock().list.iter().flatten().map(|e| e.file.clone()).collect();
         files.iter().for_each(|f| f.recall());
         Recalled(host)
     }

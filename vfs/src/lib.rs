@@ -9,6 +9,7 @@ pub mod fdtable;
 pub mod file;
 pub mod host;
 pub mod io;
+pub mod open;
 pub mod record;
 pub mod region;
 pub mod ring_io;

@@ -10,6 +10,8 @@ use abi::errno::{Errno, SysResult};
 use abi::fs::{O_NONBLOCK, OpenFlags, S_IFMT, Stat};
 use abi::poll::PollEvents;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use platform::Platform;
 use platform::sync::{Mutex, Rank};
 use protocol::Op;
 use protocol::desc::{DescInfo, Kind, ST_NO_DELEGATE, ST_TTY};
@@ -22,6 +24,7 @@ pub mod attach;
 pub mod device;
 mod eventfd;
 mod local;
+mod own;
 mod pipe;
 mod position;
 mod regular;
@@ -29,6 +32,7 @@ mod stream;
 
 pub use attach::Attachment;
 pub use local::LocalFile;
+pub use own::{Own, OwnMaker};
 pub use pipe::Pipe;
 
 /// Up to three keys that a waiter registers for.
@@ -80,6 +84,7 @@ enum Body {
     Stream,
     Path,
     Local(Arc<dyn LocalFile>),
+    Own(Own),
 }
 
 /// What a descriptor refers to.
@@ -184,6 +189,21 @@ impl OpenFile {
         }
     }
 
+    /// The same file with content of our own.
+    pub fn with_own_content(&self, maker: OwnMaker) -> Arc<Self> {
+        let file = self.with_body(Body::Own(Own::new(maker)));
+        self.give_away();
+        file
+    }
+
+    /// getdents64(2): records that fit `room` bytes, where they are ours to make.
+    pub fn own_entries(&self, room: usize) -> Option<SysResult<Vec<u8>>> {
+        match &self.body {
+            Body::Own(o) => Some(o.entries(room)),
+            _ => None,
+        }
+    }
+
     /// The pipe's end.
     pub fn as_pipe(&self) -> Option<&Pipe> {
         match &self.body {
@@ -256,6 +276,7 @@ impl OpenFile {
             Body::Stream => stream::read(self, io),
             Body::Path => Err(Errno::EBADF),
             Body::Local(l) => l.read(self.host, io),
+            Body::Own(o) => o.read(io),
         }
     }
 
@@ -271,6 +292,7 @@ impl OpenFile {
             Body::Stream => stream::write(self, io),
             Body::Path => Err(Errno::EBADF),
             Body::Local(l) => l.write(self.host, io),
+            Body::Own(_) => Err(Errno::EIO),
         }
     }
 
@@ -285,6 +307,7 @@ impl OpenFile {
             Body::Path => Err(Errno::EBADF),
             _ if !self.seekable() => Err(Errno::ESPIPE),
             Body::File(r) => self.check(OpenFlags::readable).and_then(|()| r.read_at(self, io, at)),
+            Body::Own(o) => self.check(OpenFlags::readable).and_then(|()| o.read_at(io, at)),
             _ => self.read(io),
         }
     }
@@ -338,6 +361,7 @@ impl OpenFile {
             _ if whence > abi::fs::SEEK_HOLE => Err(Errno::EINVAL),
             Body::File(r) => r.seek(self, off, whence),
             Body::Dir => regular::seek_shared(self, off, whence),
+            Body::Own(o) => o.seek(off, whence),
             _ => Ok(0),
         }
     }
@@ -364,7 +388,7 @@ impl OpenFile {
             .union(PollEvents::POLLRDNORM)
             .union(PollEvents::POLLWRNORM);
         match &self.body {
-            Body::File(_) | Body::Dir | Body::Device => ALWAYS,
+            Body::File(_) | Body::Dir | Body::Device | Body::Own(_) => ALWAYS,
             Body::Pipe(p) => p.poll(self, want),
             Body::EventFd(e) => e.poll(self, want),
             Body::Stream => stream::poll(self, exclusive),
@@ -391,6 +415,16 @@ impl OpenFile {
             }
             _ => Keys::one(self.info.object),
         }
+    }
+
+    /// True if a blocking write(2) goes on until all is written.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.body, Body::Pipe(_) | Body::Stream)
+    }
+
+    /// When a blocking read (or write) that begins now gives up: SO_RCVTIMEO, SO_SNDTIMEO; socket(7).
+    pub fn timeout(&self, _clock: &dyn Platform, _reading: bool) -> Option<u64> {
+        None
     }
 
     /// When the file becomes ready by time alone (monotonic ns).
@@ -432,7 +466,12 @@ impl OpenFile {
             Body::Stream => Body::Stream,
             Body::Path => Body::Path,
             Body::Local(l) => Body::Local(l.clone()),
+            Body::Own(o) => Body::Own(Own::new(o.maker())),
         };
+        self.with_body(body)
+    }
+
+    fn with_body(&self, body: Body) -> Arc<Self> {
         Arc::new(Self {
             host: self.host,
             info: self.info,

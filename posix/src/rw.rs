@@ -1,0 +1,180 @@
+//! read, write and their vectored and positioned relatives; lseek.
+
+use abi::errno::{Errno, SysResult};
+use abi::process::RLIMIT_FSIZE;
+use abi::uio::{RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC};
+use protocol::Op;
+use protocol::desc::Kind;
+use vfs::file::OpenFile;
+use vfs::io::{self, IoBuf};
+
+use crate::arg::{Addr, Fd};
+use crate::block::{raise, until_ready, write_all};
+use crate::cx::Cx;
+
+crate::syscalls! {
+    SYS_read read(fd: Fd, buf: Addr, count: usize) Full "" => sys_read;
+    SYS_write write(fd: Fd, buf: Addr, count: usize) Full "" => sys_write;
+    SYS_pread64 pread64(fd: Fd, buf: Addr, count: usize, offset: i64) Full "" => sys_pread64;
+    SYS_pwrite64 pwrite64(fd: Fd, buf: Addr, count: usize, offset: i64) Full "" => sys_pwrite64;
+    SYS_readv readv(fd: Fd, vec: Addr, count: usize) Full "" => sys_readv;
+    SYS_writev writev(fd: Fd, vec: Addr, count: usize) Full "" => sys_writev;
+    SYS_preadv preadv(fd: Fd, vec: Addr, count: usize, offset: i64, high: u64) Full "" => sys_preadv;
+    SYS_pwritev pwritev(fd: Fd, vec: Addr, count: usize, offset: i64, high: u64) Full "" => sys_pwritev;
+    SYS_preadv2 preadv2(fd: Fd, vec: Addr, count: usize, offset: i64, high: u64, flags: u32) Full "" => sys_preadv2;
+    SYS_pwritev2 pwritev2(fd: Fd, vec: Addr, count: usize, offset: i64, high: u64, flags: u32) Full "" => sys_pwritev2;
+    SYS_lseek lseek(fd: Fd, offset: i64, whence: u32) Full "" => sys_lseek;
+}
+
+/// A read step, repeated until it can go on.
+pub fn read(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>, nowait: bool) -> SysResult<usize> {
+    let first = file.read(io);
+    if first != Err(Errno::EAGAIN) || nowait || file.nonblocking() {
+        return first;
+    }
+    until_ready(cx, file, false, file.timeout(cx.platform(), true), || file.read(io))
+}
+
+/// All of a write.
+pub fn write(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>) -> SysResult<usize> {
+    if file.kind() == Kind::File {
+        io.file_limit = cx.process().rlimits.lock()[RLIMIT_FSIZE as usize].0;
+        return file.write(io).map_err(|e| raise(cx, e));
+    }
+    write_all(cx, file, io, file.timeout(cx.platform(), false))
+}
+
+fn read_at(file: &OpenFile, io: &mut IoBuf<'_>, at: i64) -> SysResult<usize> {
+    let at = u64::try_from(at).map_err(|_| Errno::EINVAL)?;
+    file.read_at(io, at)
+}
+
+fn write_at(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>, at: i64, append: bool) -> SysResult<usize> {
+    let at = u64::try_from(at).map_err(|_| Errno::EINVAL)?;
+    io.file_limit = cx.process().rlimits.lock()[RLIMIT_FSIZE as usize].0;
+    file.write_at(io, at, append).map_err(|e| raise(cx, e))
+}
+
+/// read(2).
+fn sys_read(cx: &mut Cx<'_>, fd: Fd, buf: Addr, count: usize) -> SysResult<usize> {
+    let file = cx.file(fd)?;
+    read(cx, &file, &mut IoBuf::user(cx.platform(), buf.0, count), false)
+}
+
+/// write(2).
+fn sys_write(cx: &mut Cx<'_>, fd: Fd, buf: Addr, count: usize) -> SysResult<usize> {
+    let file = cx.file(fd)?;
+    write(cx, &file, &mut IoBuf::user(cx.platform(), buf.0, count))
+}
+
+/// pread(2).
+fn sys_pread64(cx: &mut Cx<'_>, fd: Fd, buf: Addr, count: usize, offset: i64) -> SysResult<usize> {
+    if offset < 0 {
+        return Err(Errno::EINVAL);
+    }
+    let file = cx.file(fd)?;
+    read_at(&file, &mut IoBuf::user(cx.platform(), buf.0, count), offset)
+}
+
+/// pwrite(2).
+fn sys_pwrite64(cx: &mut Cx<'_>, fd: Fd, buf: Addr, count: usize, offset: i64) -> SysResult<usize> {
+    if offset < 0 {
+        return Err(Errno::EINVAL);
+    }
+    let file = cx.file(fd)?;
+    write_at(cx, &file, &mut IoBuf::user(cx.platform(), buf.0, count), offset, false)
+}
+
+fn vector<'a>(cx: &Cx<'_>, vec: Addr, count: usize) -> SysResult<IoBuf<'a>> {
+    Ok(IoBuf::vectored(cx.platform(), io::import(cx.platform(), vec.0, count)?))
+}
+
+/// readv(2).
+fn sys_readv(cx: &mut Cx<'_>, fd: Fd, vec: Addr, count: usize) -> SysResult<usize> {
+    let file = cx.file(fd)?;
+    read(cx, &file, &mut vector(cx, vec, count)?, false)
+}
+
+/// writev(2).
+fn sys_writev(cx: &mut Cx<'_>, fd: Fd, vec: Addr, count: usize) -> SysResult<usize> {
+    let file = cx.file(fd)?;
+    write(cx, &file, &mut vector(cx, vec, count)?)
+}
+
+/// preadv(2). The upper half of the offset is not looked at on 64-bit machines.
+fn sys_preadv(cx: &mut Cx<'_>, fd: Fd, vec: Addr, count: usize, offset: i64, _high: u64) -> SysResult<usize> {
+    let file = cx.file(fd)?;
+    read_at(&file, &mut vector(cx, vec, count)?, offset)
+}
+
+/// pwritev(2).
+fn sys_pwritev(
+    cx: &mut Cx<'_>,
+    fd: Fd,
+    vec: Addr,
+    count: usize,
+    offset: i64,
+    _high: u64,
+) -> SysResult<usize> {
+    let file = cx.file(fd)?;
+    write_at(cx, &file, &mut vector(cx, vec, count)?, offset, false)
+}
+
+/// preadv2(2): offset -1 is the file's own. RWF_NOWAIT makes a read that would wait fail with EAGAIN.
+fn sys_preadv2(
+    cx: &mut Cx<'_>,
+    fd: Fd,
+    vec: Addr,
+    count: usize,
+    offset: i64,
+    _high: u64,
+    flags: u32,
+) -> SysResult<usize> {
+    let file = cx.file(fd)?;
+    let mut io = vector(cx, vec, count)?;
+    if flags & !(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT) != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if offset == -1 {
+        return read(cx, &file, &mut io, flags & RWF_NOWAIT != 0);
+    }
+    read_at(&file, &mut io, offset)
+}
+
+/// pwritev2(2).
+fn sys_pwritev2(
+    cx: &mut Cx<'_>,
+    fd: Fd,
+    vec: Addr,
+    count: usize,
+    offset: i64,
+    _high: u64,
+    flags: u32,
+) -> SysResult<usize> {
+    let file = cx.file(fd)?;
+    let mut io = vector(cx, vec, count)?;
+    if flags & !(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND) != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    let append = flags & RWF_APPEND != 0;
+    let n = match offset {
+        -1 if append && file.seekable() => {
+            let n = write_at(cx, &file, &mut io, 0, true)?;
+            file.seek(0, abi::fs::SEEK_END)?;
+            n
+        }
+        -1 if flags & RWF_NOWAIT != 0 => file.write(&mut io).map_err(|e| raise(cx, e))?,
+        -1 => write(cx, &file, &mut io)?,
+        at => write_at(cx, &file, &mut io, at, append)?,
+    };
+    if flags & (RWF_DSYNC | RWF_SYNC) != 0 && file.kind() == Kind::File {
+        let data_only = u64::from(flags & RWF_SYNC == 0);
+        cx.host().call(Op::FSync, &[u64::from(file.desc()), data_only])?;
+    }
+    Ok(n)
+}
+
+/// lseek(2).
+fn sys_lseek(cx: &mut Cx<'_>, fd: Fd, offset: i64, whence: u32) -> SysResult<usize> {
+    cx.file(fd)?.seek(offset, whence).map(|at| at as usize)
+}

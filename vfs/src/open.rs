@@ -1,0 +1,58 @@
+//! Opening by path, and what opening gives when the path leads to something that only this member knows.
+
+use abi::errno::{Errno, SysResult};
+use abi::fs::O_PATH;
+use alloc::sync::Arc;
+use protocol::Op;
+use protocol::desc::{DescInfo, Kind};
+
+use crate::fdtable::FdTable;
+use crate::file::{OpenFile, OwnMaker};
+use crate::host::Host;
+
+/// How to open; openat2(2). `mode` has the umask applied already.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    pub flags: u32,
+    pub mode: u32,
+    pub resolve: u64,
+}
+
+/// Opens a path relative to `dir` (a description or `DIR_CWD`). `fds` is where /proc/self/fd/N leads to, `own` makes the
+/// contents of files that only the process's own kernel can fill. EAGAIN: a FIFO without its other end; `EV_RETRY` tells
+/// when to try again.
+pub fn open(
+    host: &'static Host,
+    fds: &FdTable,
+    own: fn(u64, u64) -> Option<OwnMaker>,
+    dir: u64,
+    path: &[u8],
+    how: How,
+) -> SysResult<Arc<OpenFile>> {
+    let args = [dir, u64::from(how.flags), u64::from(how.mode), how.resolve];
+    let answer = host.call_with(Op::Open, &args, path)?;
+    match answer.value(0) {
+        0 => Ok(OpenFile::new(host, answer.get::<DescInfo>(0)?, Some((&answer, 0)), true)),
+        1 => {
+            let fd = answer.value(1) as i32;
+            drop(answer);
+            reopen(host, fds, fd, how.flags)
+        }
+        _ => {
+            let (what, arg) = (answer.value(1), answer.value(2));
+            let file = OpenFile::new(host, answer.get::<DescInfo>(0)?, None, true);
+            Ok(own(what, arg).map_or(file.clone(), |make| file.with_own_content(make)))
+        }
+    }
+}
+
+/// Opens what a descriptor of this process refers to anew (proc(5), /proc/PID/fd). What has no name cannot be opened
+/// again: ENXIO.
+fn reopen(host: &'static Host, fds: &FdTable, fd: i32, flags: u32) -> SysResult<Arc<OpenFile>> {
+    let file = fds.get(fd).map_err(|_| Errno::ENOENT)?;
+    if file.desc() == 0 || (file.kind() == Kind::Socket && flags & O_PATH == 0) {
+        return Err(Errno::ENXIO);
+    }
+    let answer = host.call(Op::Reopen, &[u64::from(file.desc()), u64::from(flags)])?;
+    Ok(OpenFile::new(host, answer.get::<DescInfo>(0)?, Some((&answer, 0)), true))
+}
