@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use platform::sync::{Mutex, Rank};
 use protocol::EV_INBOX;
+use protocol::op::{TTIN_IGNORED, TTOU_IGNORED};
 
 use crate::Thread;
 use crate::kernel::kernel;
@@ -316,7 +317,7 @@ pub(crate) const HOOKS: vfs::host::Hooks = vfs::host::Hooks {
     caller,
     wake: |key| kernel().sched.wake(key),
     local_key: crate::wait_on::local_key,
-    tty_mask: || 0,
+    tty_mask,
 };
 
 /// `vfs::host::Block` of this kernel.
@@ -325,6 +326,13 @@ pub(crate) fn block_for_host(key: u32, done: &mut dyn FnMut() -> bool) {
     while !done() {
         waiter.sleep(None, false);
     }
+}
+
+/// `vfs::host::TtyMask` of this kernel.
+fn tty_mask() -> u64 {
+    let t = crate::kernel::current();
+    let bit = |signo, bit| if crate::signal::unnoticed(&t, signo) { bit } else { 0 };
+    bit(abi::signal::SIGTTIN, TTIN_IGNORED) | bit(abi::signal::SIGTTOU, TTOU_IGNORED)
 }
 
 /// `vfs::host::Caller` of this kernel.
