@@ -42,11 +42,6 @@ pub fn exit_range() -> (u64, u64) {
     (addr_of!(offshoot_exit) as u64, addr_of!(offshoot_exit_end) as u64)
 }
 
-/// The address that trampolines jump to.
-pub fn gate_entry_addr() -> usize {
-    gate_entry as *const () as usize
-}
-
 /// A system call from a patched site. In: rax the number, arguments where `syscall` has them, rcx the return address
 /// (as `syscall` leaves it), r11 the address to resume at. The app's stack is not touched: its red zone may be in use.
 ///

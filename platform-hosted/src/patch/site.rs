@@ -1,0 +1,172 @@
+//! What to do with one system-call site: a pure function of the bytes around it.
+//!
+//! Two kinds of sites can be rewritten:
+//! - `mov $nr, %eax` right before the `syscall`: a jump takes the place of the `mov`; the `syscall` stays, and still traps
+//!   if someone jumps straight to it.
+//! - Otherwise a jump takes the place of the `syscall` and of the instructions behind it, which move to the trampoline.
+//!   Where one of those began, the jump's bytes must not be a valid instruction: then a jump to there faults and can be
+//!   sent on (see [`Plan::forbidden`]).
+
+use alloc::vec::Vec;
+
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
+
+/// Bytes of `jmp rel32`.
+pub const JUMP: usize = 5;
+/// Bytes of `syscall`.
+pub const SYSCALL: usize = 2;
+/// Bytes before and behind a site that are looked at.
+pub const BEFORE: usize = 48;
+pub const BEHIND: usize = 32;
+
+/// One-byte opcodes that 64-bit mode does not have, and that are no prefix of anything: they raise #UD whatever follows.
+pub const INVALID: [u8; 19] = [
+    0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37, 0x3f, 0x60, 0x61, 0x82, 0x9a, 0xce, 0xd4,
+    0xd6, 0xea,
+];
+
+/// How a moved instruction differs at its new place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fix {
+    /// Not at all.
+    None,
+    /// A 32-bit displacement, `at` bytes into it, relative to its end, names `target`.
+    Relative { at: usize, target: u64 },
+    /// It is a jump to `target`: conditional (the low bits of its opcode) or not.
+    Branch { condition: Option<u8>, target: u64 },
+}
+
+/// An instruction that moves to the trampoline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Where it was, from the site's first byte.
+    pub at: usize,
+    pub bytes: Vec<u8>,
+    pub fix: Fix,
+    /// Control never goes on behind it.
+    pub last: bool,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// The jump goes `back` bytes before the `syscall`, over a `mov` of that length that loads the number.
+    Mov { back: usize, nr: u32 },
+    /// The jump goes over the `syscall` and `len - 2` bytes behind it.
+    Move { len: usize, moved: Vec<Moved> },
+}
+
+impl Plan {
+    /// For the bytes 2, 3 and 4 of the jump: must it be an invalid opcode, because an instruction began there?
+    pub fn forbidden(&self) -> [bool; 3] {
+        match self {
+            Plan::Mov { .. } => [false; 3],
+            Plan::Move { moved, .. } => core::array::from_fn(|i| moved.iter().any(|m| m.at == i + SYSCALL)),
+        }
+    }
+
+    /// Where the jump goes, given the address of the `syscall`.
+    pub fn jump_at(&self, site: u64) -> u64 {
+        match self {
+            Plan::Mov { back, .. } => site - *back as u64,
+            Plan::Move { .. } => site,
+        }
+    }
+
+    /// Bytes that are rewritten.
+    pub fn len(&self) -> usize {
+        match self {
+            Plan::Mov { back, .. } => *back,
+            Plan::Move { len, .. } => *len,
+        }
+    }
+}
+
+/// Looks at the site at `site` whose call had number `nr`. `before` ends where the `syscall` begins; `behind` begins
+/// where it ends.
+pub fn plan(before: &[u8], behind: &[u8], site: u64, nr: u32) -> Option<Plan> {
+    plan_mov(before, nr).or_else(|| plan_move(behind, site))
+}
+
+/// The number is loaded right before the call. That the loaded constant is the number just used tells a real `mov` from
+/// bytes that happen to look like one, except for `mov $nr, %r8d`, whose last five bytes do.
+fn plan_mov(before: &[u8], nr: u32) -> Option<Plan> {
+    let rest = before.strip_suffix(&nr.to_le_bytes())?;
+    if rest.ends_with(&[0x48, 0xc7, 0xc0]) {
+        return Some(Plan::Mov { back: 7, nr });
+    }
+    let rest = rest.strip_suffix(&[0xb8])?;
+    let maybe_prefix = rest.last().is_some_and(|b| (0x40..=0x4f).contains(b));
+    (!maybe_prefix || begins_instruction(before, rest.len())).then_some(Plan::Mov { back: 5, nr })
+}
+
+/// True when an instruction begins at `at`: decoding from most places before it comes by there. (Decoders that start in
+/// the middle of an instruction fall into step after a few.)
+fn begins_instruction(code: &[u8], at: usize) -> bool {
+    let from = at.saturating_sub(BEFORE);
+    let hits = (from..at).filter(|start| {
+        let mut decoder = Decoder::new(64, &code[*start..], DecoderOptions::NONE);
+        while *start + decoder.position() < at && decoder.can_decode() {
+            if decoder.decode().is_invalid() {
+                return false;
+            }
+        }
+        *start + decoder.position() == at
+    });
+    hits.count() * 2 > at - from
+}
+
+/// The instructions behind the call move.
+fn plan_move(behind: &[u8], site: u64) -> Option<Plan> {
+    let mut decoder = Decoder::with_ip(64, behind, site + SYSCALL as u64, DecoderOptions::NONE);
+    let mut moved: Vec<Moved> = Vec::new();
+    while SYSCALL + decoder.position() < JUMP {
+        let at = decoder.position();
+        let insn = decoder.decode();
+        let ended = moved.last().is_some_and(|m| m.last);
+        if insn.is_invalid() || (ended && !is_padding(&insn)) {
+            return None;
+        }
+        if !ended {
+            moved.push(movable(&decoder, &insn, at, &behind[at..at + insn.len()])?);
+        }
+    }
+    Some(Plan::Move { len: SYSCALL + decoder.position(), moved })
+}
+
+/// Bytes between functions, which nobody executes.
+fn is_padding(insn: &Instruction) -> bool {
+    matches!(insn.mnemonic(), Mnemonic::Nop | Mnemonic::Int3)
+}
+
+fn movable(decoder: &Decoder<'_>, insn: &Instruction, at: usize, bytes: &[u8]) -> Option<Moved> {
+    let moved = |fix, last| Some(Moved { at: at + SYSCALL, bytes: bytes.to_vec(), fix, last });
+    if insn.op_count() > 0 && insn.op0_kind() == OpKind::NearBranch64 {
+        let target = insn.near_branch64();
+        return match bytes {
+            [op @ 0x70..=0x7f, _] => moved(Fix::Branch { condition: Some(op & 15), target }, false),
+            [0x0f, op @ 0x80..=0x8f, ..] => moved(Fix::Branch { condition: Some(op & 15), target }, false),
+            [0xeb, _] | [0xe9, ..] => moved(Fix::Branch { condition: None, target }, true),
+            // Calls would return to the trampoline; the loop instructions have short forms only.
+            _ => None,
+        };
+    }
+    match insn.mnemonic() {
+        Mnemonic::Call | Mnemonic::Syscall | Mnemonic::Sysenter | Mnemonic::Int | Mnemonic::Int3 => {
+            return None;
+        }
+        Mnemonic::Ret | Mnemonic::Ud2 | Mnemonic::Hlt | Mnemonic::Jmp => return moved(Fix::None, true),
+        _ => {}
+    }
+    if !insn.is_ip_rel_memory_operand() {
+        return moved(Fix::None, false);
+    }
+    let offsets = decoder.get_constant_offsets(insn);
+    // A displacement of other than 32 bits, or relative to eip: rare enough to leave alone.
+    let plain = offsets.displacement_size() == 4 && bytes[0] != 0x67;
+    let fix = Fix::Relative { at: offsets.displacement_offset(), target: insn.ip_rel_memory_address() };
+    if plain { moved(fix, false) } else { None }
+}
+
+#[cfg(test)]
+mod tests;
