@@ -96,6 +96,11 @@ impl DescTable {
         self.descs.get_mut(n as usize)?.as_mut()
     }
 
+    /// Changes when the number is used for another description.
+    pub fn generation(&self, n: u32) -> u32 {
+        self.generations.get(n as usize).copied().unwrap_or(0)
+    }
+
     /// The description, if `pid` holds it; EBADF otherwise.
     pub fn get(&self, n: u32, pid: u32) -> Result<&Desc, Errno> {
         self.slot(n).filter(|d| d.holders.contains(&pid)).ok_or(Errno::EBADF)

@@ -107,6 +107,7 @@ impl Family {
 
     /// `pid` closes a description: the last holder's close releases it.
     pub fn close_desc(&mut self, desc: u32, pid: u32) {
+        fs::closing(self, desc, pid);
         if let Some(body) = self.descs.drop_holder(desc, pid) {
             self.release(body);
         }

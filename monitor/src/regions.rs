@@ -123,6 +123,11 @@ impl RegionTable {
         self.map.get(&id).is_some_and(|r| r.attached.contains(&slot))
     }
 
+    /// True when some member has the region.
+    pub fn in_use(&self, id: RegionId) -> bool {
+        self.map.get(&id).is_some_and(|r| !r.attached.is_empty())
+    }
+
     /// Notes that member `slot` has the region; true when that is new.
     pub fn attach(&mut self, id: RegionId, slot: u32) -> bool {
         self.map.get_mut(&id).is_some_and(|r| r.attached.insert(slot))

@@ -97,6 +97,11 @@ ops! {
     HostName = 24,
 
     // Names
+    //
+    // A path that runs through /proc/self/fd/N (the caller's own fd, which only its member knows) is answered
+    // -EREMOTE, with r1 = N, r2 = which path of the request (0 or 1) and data = what is left of it: the member asks again
+    // with `dir` = that fd's description and the rest as the path (with AT_EMPTY_PATH when nothing is left). `Open`,
+    // `Stat` and `ReadLink` of such a link itself say so in their own way.
     /// a0 = dir, a1 = open flags, a2 = mode & ~umask, a3 = RESOLVE_* (openat2); data = path → Info, regions[0] = ring of
     /// a FIFO. EAGAIN for a FIFO without its other end (then EV_RETRY). r0 = 1: the path is a magic link to the caller's
     /// own fd r1 (/proc/self/fd/N): the member re-opens it with `Reopen` of its description. r0 = 2: a file or directory of
@@ -106,7 +111,7 @@ ops! {
     /// a0 = desc, a1 = open flags: opens the same node anew (/proc/self/fd/N, /dev/fd) → Info as Open.
     Reopen = 41,
     /// a0 = dir, a1 = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT; data = path → Stat, r0 = birth time s,
-    /// r1 = birth time ns, r2 = statx attributes, r3 = mount id. Magic links as Open (r0 = u64::MAX, r1 = fd).
+    /// r1 = birth time ns, r2 = statx attributes, r3 = mount id, r4 = 1: may change unseen by the monitor, never cache it. Magic links as Open (r0 = u64::MAX, r1 = fd).
     Stat = 42,
     /// a0 = dir; data = path; reply data = target, ret = its length. r0 = u64::MAX: a magic link to the caller's own fd r1.
     /// With a1 = 1: a0 is a description and there is no path: the name that /proc/PID/fd shows for it (`pipe:[ino]` …).

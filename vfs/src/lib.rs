@@ -10,6 +10,7 @@ pub mod file;
 pub mod host;
 pub mod io;
 pub mod open;
+pub mod locks;
 pub mod record;
 pub mod region;
 pub mod ring_io;

@@ -115,8 +115,12 @@ pub fn dispatch(fam: &mut Family, call: &Call) -> OpResult {
 }
 
 /// Requests on a description (a0) go to the module that owns its body; EBADF unless the caller holds it.
-fn by_body(fam: &mut Family, op: Op, call: &Call) -> OpResult {
-    match fam.descs.get(call.arg32(0)?, call.pid)?.body {
+pub(crate) fn by_body(fam: &mut Family, op: Op, call: &Call) -> OpResult {
+    let desc = call.arg32(0)?;
+    if matches!(op, Op::FStat | Op::Reopen) && crate::fs::Named::get(fam, desc).is_some() {
+        return files::handle(fam, op, call);
+    }
+    match fam.descs.get(desc, call.pid)?.body {
         Body::Node(_) | Body::INotify(_) => files::handle(fam, op, call),
         Body::Socket(_) => sockets::handle(fam, op, call),
         Body::Pipe(_) | Body::EventFd(_) | Body::Stream(_) | Body::Pty(_) => objects::handle(fam, op, call),

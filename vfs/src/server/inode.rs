@@ -127,6 +127,10 @@ pub trait Inode {
         let _ = (cx, read, write);
         Ok(())
     }
+    /// True for a file whose text is made when it is read.
+    fn is_generated(&self) -> bool {
+        false
+    }
     /// For a generated file: its whole text at this moment.
     fn generate(&self, cx: &Cx) -> Option<Result<Vec<u8>, Errno>> {
         let _ = cx;
@@ -176,13 +180,15 @@ pub trait Inode {
         let _ = (cx, write);
         Err(Errno::ENODEV)
     }
+    /// What a description keeps so that the file stays usable even when its name goes away; `None`: nothing needed.
+    fn pin(&self, cx: &Cx, write: bool) -> Result<Option<Backing>, Errno> {
+        let _ = (cx, write);
+        Ok(None)
+    }
     /// The file was read: access time.
     fn accessed(&self, cx: &Cx) {
         let _ = cx;
     }
-    /// The last description of the node is gone.
-    fn released(&self) {}
-
     /// memfd seals; `None` when the node has none.
     fn seals(&self) -> Option<u32> {
         None

@@ -27,6 +27,18 @@ pub struct Mount {
 }
 
 impl Mount {
+    /// A mount that is in no table: for nodes without a name, as those of memfd_create(2).
+    pub fn detached(root: Rc<Dentry>, fstype: &[u8]) -> Rc<Self> {
+        Rc::new(Self {
+            id: 1,
+            root,
+            at: RefCell::new(None),
+            flags: Cell::new(0),
+            fstype: fstype.into(),
+            source: fstype.into(),
+        })
+    }
+
     /// EROFS on a read-only mount.
     pub fn writable(&self) -> Result<(), Errno> {
         if self.flags.get() & MS_RDONLY != 0 { Err(Errno::EROFS) } else { Ok(()) }

@@ -169,7 +169,7 @@ impl Vfs {
             perm::owner(&attr, cx.creds)?;
         }
         node.open_check(cx, read, write)?;
-        if flags & O_TRUNC != 0 && ftype == S_IFREG && node.generate(cx).is_none() {
+        if flags & O_TRUNC != 0 && ftype == S_IFREG && !node.is_generated() {
             self.set_size(cx, loc, 0)?;
         }
         Ok(())

@@ -255,6 +255,13 @@ impl Inode for MemNode {
         self.file_backing(cx, write)
     }
 
+    fn pin(&self, cx: &Cx, _write: bool) -> Result<Option<Backing>, Errno> {
+        match (&self.body, &self.lower) {
+            (Body::File(data), Some(lower)) if matches!(*data.borrow(), Data::Lower) => lower.pin(cx, false),
+            _ => Ok(None),
+        }
+    }
+
     fn seals(&self) -> Option<u32> {
         self.seals.get()
     }

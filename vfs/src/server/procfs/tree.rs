@@ -415,6 +415,9 @@ impl Inode for Generated {
             _ => Ok(()),
         }
     }
+    fn is_generated(&self) -> bool {
+        self.file_type() == S_IFREG
+    }
     fn generate(&self, cx: &Cx) -> Option<Result<Vec<u8>, Errno>> {
         match &self.what {
             What::File(r) => Some(Ok((r.read)(cx).into_bytes())),
