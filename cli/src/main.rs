@@ -85,9 +85,9 @@ fn one_line(text: &str) -> String {
         .lines()
         .take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more information"))
         .map(str::trim)
-        .filter(|l| !l.is_empty())
+        .filter(|l| !l.is_empty() && !l.starts_with("tip: to pass"))
         .collect();
-    let joined = parts.join(" ");
+    let joined = parts.join("; ");
     format!("{} (see --help)", joined.strip_prefix("error: ").unwrap_or(&joined))
 }
 

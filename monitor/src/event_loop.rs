@@ -48,7 +48,7 @@ fn run_family(fam: &mut Family, signals: &OwnedFd) -> Result<i32> {
     fam.published.set_trace(fam.trace.is_on());
     fam.published.set_awake(true);
     fam.start_first()?;
-    let spin = if cpus() > 1 { SPIN } else { Duration::ZERO };
+    let spin = if several_cpus() { SPIN } else { Duration::ZERO };
     let mut state = Loop { signals, deadline, ready: Vec::new(), interrupts: 0 };
     let mut last_work = Instant::now();
     let mut last_poll = last_work;
@@ -74,8 +74,9 @@ fn run_family(fam: &mut Family, signals: &OwnedFd) -> Result<i32> {
     }
 }
 
-fn cpus() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get())
+/// Spinning is for machines where somebody else can run meanwhile.
+fn several_cpus() -> bool {
+    rustix::thread::sched_getaffinity(None).is_ok_and(|set| set.count() > 1)
 }
 
 struct Loop<'a> {
@@ -105,7 +106,11 @@ impl Loop<'_> {
             match token {
                 Token::Doorbell => fam.events.clear_doorbell(),
                 Token::Signals => self.interrupts += host_signals::forward(fam, self.signals),
-                Token::Member { slot, generation } => fam.host_ended(slot, generation),
+                Token::Member { slot, generation } => {
+                    // Its last words first: an end that it told is no loss.
+                    drain(fam, slot);
+                    fam.host_ended(slot, generation);
+                }
                 Token::Net(id) => net::host_ready(fam, id, flags),
                 Token::Stream(id) => streams::host_ready(fam, id, flags),
                 Token::Control => fam.accept_client(),
@@ -207,6 +212,12 @@ fn drain(fam: &mut Family, slot: u32) {
 }
 
 impl Family {
+    /// Answers what a member has submitted.
+    #[cfg(test)]
+    pub(crate) fn serve(&mut self, slot: u32) {
+        drain(self, slot);
+    }
+
     /// Puts an answer's data into place and delivers regions that are new to the member.
     fn make_reply(&mut self, slot: u32, place: u32, result: OpResult, noreply: bool) -> Reply {
         let failed = |e: abi::Errno| Reply { ret: -i64::from(e.0), ..Reply::default() };

@@ -20,7 +20,7 @@ pub fn memory_file(name: &str, size: u64) -> Result<OwnedFd, Errno> {
 
 /// `size` rounded up to whole pages.
 pub fn page_align(size: u64) -> u64 {
-    size.checked_next_multiple_of(4096).unwrap_or(u64::MAX & !4095)
+    size.checked_next_multiple_of(4096).unwrap_or(!4095)
 }
 
 /// A memory file mapped shared, readable and writable.

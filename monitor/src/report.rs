@@ -83,10 +83,9 @@ impl Family {
         say(&format!("{}: the kernel crashed: {}", self.who(slot), printable(text)));
     }
 
-    /// A program could not be started.
-    pub(crate) fn report_start_failure(&self, pid: u32, text: &[u8]) {
-        let exe = self.procs.get(pid).map(|p| printable(&p.image.exe)).unwrap_or_default();
-        say(&format!("{exe}: {}", printable(text)));
+    /// A program could not be started; the text names it.
+    pub(crate) fn report_start_failure(&self, text: &[u8]) {
+        say(&printable(text));
     }
 
     /// A line of a member's trace.

@@ -5,3 +5,8 @@ mod first;
 mod fork;
 mod orphans;
 mod spawn;
+#[cfg(test)]
+mod testing;
+
+#[cfg(test)]
+pub use testing::TestMember;

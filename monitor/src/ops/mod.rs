@@ -11,6 +11,9 @@ pub mod sockets;
 pub mod sysv;
 pub mod wait;
 
+#[cfg(test)]
+mod tests;
+
 use abi::Errno;
 use protocol::Op;
 

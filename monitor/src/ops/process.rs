@@ -52,7 +52,7 @@ pub fn handle(fam: &mut Family, op: Op, call: &Call) -> OpResult {
         Op::Crash => {
             match call.arg(0) {
                 0 => fam.report_crash(call.slot, call.data),
-                _ => fam.report_start_failure(call.pid, call.data),
+                _ => fam.report_start_failure(call.data),
             }
             Answer::ok()
         }

@@ -37,7 +37,7 @@ impl ProcTable {
                 -1 => true,
                 0 => p.pgid == own_group,
                 n if n > 0 => i64::from(p.pid) == n,
-                n => i64::from(p.pgid) == -n,
+                n => u64::from(p.pgid) == n.unsigned_abs(),
             };
             by_pid && clone_kind_matches(p, options)
         };
