@@ -13,6 +13,7 @@ pub mod dirs;
 pub mod exec;
 pub mod fault;
 pub mod fd;
+pub mod futex;
 pub mod ids;
 pub mod ioctl;
 pub mod limits;

@@ -73,6 +73,7 @@ const FAMILIES: &[&[Row]] = &[
     crate::clone::ROWS,
     crate::exec::ROWS,
     crate::wait::ROWS,
+    crate::futex::ROWS,
     crate::signal::ROWS,
     crate::time::ROWS,
     crate::timer::ROWS,

@@ -30,6 +30,7 @@ pub fn end_other_threads(me: &Arc<Thread>) {
 pub fn exit_thread(status: i32) -> ! {
     let me = current();
     crate::futex::thread_exit(&me);
+    crate::signal::leave(&me);
     let p = me.process.clone();
     let last = {
         let mut threads = p.threads.lock();

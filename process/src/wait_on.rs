@@ -59,6 +59,11 @@ impl Waiter {
         Self { reg, keys: keys.to_vec() }
     }
 
+    /// What wakes this waiter directly.
+    pub fn waker(&self) -> Waker {
+        Waker(self.reg.clone())
+    }
+
     /// Sleeps until a key is woken, `deadline` (monotonic ns) passes, or, if `interruptible`, a signal is to be handled.
     pub fn sleep(&self, deadline: Option<u64>, interruptible: bool) -> Wake {
         let k = kernel();
@@ -74,6 +79,18 @@ impl Waiter {
             }
             k.sched.sleep(&self.reg.thread, deadline);
         }
+    }
+}
+
+/// Wakes one [`Waiter`], for lists of waiters that are kept elsewhere than by key.
+#[derive(Clone)]
+pub struct Waker(Arc<Registration>);
+
+impl Waker {
+    /// Makes the waiter's sleep, the present one or the next, end.
+    pub fn wake(&self) {
+        self.0.woken.store(true, Ordering::SeqCst);
+        kernel().sched.nudge(&self.0.thread);
     }
 }
 

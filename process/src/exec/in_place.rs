@@ -154,12 +154,11 @@ pub fn exec(thread: &Arc<Thread>, plan: Plan, frame: &mut TrapFrame) -> SysResul
     let k = kernel();
     let p = &thread.process;
     crate::exit::end_other_threads(thread);
+    crate::futex::thread_exit(thread);
     thread.set_tid(p.pid());
     p.fds.close_on_exec(&k.host);
     crate::signal::reset_for_exec(p, thread);
     crate::timer::reset_for_exec(p);
-    thread.clear_child_tid.store(0, Ordering::Relaxed);
-    thread.robust_list.store(0, Ordering::Relaxed);
     let personality = p.personality.load(Ordering::Relaxed);
     if let Err(e) = replace(k, p, &plan, personality, frame) {
         // The old program is gone: as Linux, the process dies.
