@@ -15,6 +15,9 @@ use crate::progress::{Progress, Step};
 /// Package lists that are younger are not fetched again.
 const LISTS_KEEP: Duration = Duration::from_secs(12 * 3600);
 
+/// What the lists of a Debian release and apt's own cache of them take, in MiB.
+const LISTS_SIZE: u64 = 160;
+
 /// One resolved package.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Package {
@@ -107,6 +110,7 @@ impl Apt {
         if matches!(age, Ok(Ok(age)) if age < LISTS_KEEP) {
             return Ok(());
         }
+        self.check_space()?;
         let step = progress.step("Fetching", "Debian's package lists");
         match run(self.command(&["update"]), &step, "package lists") {
             Ok(_) => {
@@ -121,6 +125,21 @@ impl Apt {
             }
             Err(error) => Err(error).context("cannot fetch Debian's package lists"),
         }
+    }
+
+    /// On a full disk apt's fetcher does not end: it must not come to that.
+    fn check_space(&self) -> Result<()> {
+        let dir = self.dir.display();
+        let stat = rustix::fs::statvfs(&self.dir)
+            .with_context(|| format!("cannot measure the free space of {dir}"))?;
+        let free = stat.f_bavail.saturating_mul(stat.f_frsize) >> 20;
+        if free < LISTS_SIZE {
+            bail!(
+                "no space left: Debian's package lists need {LISTS_SIZE} MiB in {dir}, where {free} MiB are free; \
+                 make room or set OFFSHOOT_CACHE to another place"
+            );
+        }
+        Ok(())
     }
 
     /// Asks apt what these packages need in an empty system, sorted by name.
