@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod arch;
 pub mod arg;
 pub mod attr;
 pub mod block;

@@ -69,6 +69,7 @@ macro_rules! syscalls {
 /// All families. A new family is added here.
 const FAMILIES: &[&[Row]] = &[
     crate::ids::ROWS,
+    crate::arch::ROWS,
     crate::memory::ROWS,
     crate::clone::ROWS,
     crate::exec::ROWS,
