@@ -7,11 +7,11 @@ use abi::user::{USER_END, UserRef};
 use crate::cx::Cx;
 
 crate::syscalls! {
-    SYS_arch_prctl arch_prctl(code: u32, addr: u64) Partial "the GS base belongs to the kernel; CPUID cannot be made to fault" => sys_arch_prctl;
+    SYS_arch_prctl arch_prctl(code: i32, addr: u64) Partial "the GS base belongs to the kernel; CPUID cannot be made to fault" => sys_arch_prctl;
 }
 
 /// arch_prctl(2).
-fn sys_arch_prctl(cx: &mut Cx<'_>, code: u32, addr: u64) -> SysResult<usize> {
+fn sys_arch_prctl(cx: &mut Cx<'_>, code: i32, addr: u64) -> SysResult<usize> {
     match code {
         ARCH_SET_FS if addr >= USER_END => Err(Errno::EPERM),
         ARCH_SET_FS => {
