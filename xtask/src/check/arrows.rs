@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("xenctl", &[]),
     ("monitor", &["protocol", "vfs", "abi", "xenctl"]),
     ("portkit", &[]),
-    ("cli", &["monitor", "protocol", "abi", "portkit"]),
+    ("cli", &["monitor", "protocol", "abi", "portkit", "posix"]),
     ("compat-tests", &["portkit"]),
     ("bench", &["portkit"]),
     ("xtask", &["portkit"]),
