@@ -47,7 +47,9 @@ fn run_family(fam: &mut Family, signals: &OwnedFd) -> Result<i32> {
     let deadline = fam.config.timeout.map(|t| Instant::now() + t);
     fam.published.set_trace(fam.trace.is_on());
     fam.published.set_awake(true);
-    fam.start_first()?;
+    if let Some(code) = fam.start_first()? {
+        return Ok(code);
+    }
     let spin = if several_cpus() { SPIN } else { Duration::ZERO };
     let mut state = Loop { signals, deadline, ready: Vec::new(), interrupts: 0 };
     let mut last_work = Instant::now();

@@ -7,6 +7,7 @@ use protocol::boot::{BootFd, Program};
 use crate::family::Family;
 use crate::ops::descs::info;
 use crate::procs::{Creds, Image};
+use crate::report::say;
 use crate::{fs, streams};
 
 /// Soft and hard limits by RLIMIT number, as a container would have them.
@@ -33,14 +34,21 @@ fn default_rlimits() -> Vec<(u64, u64)> {
 }
 
 impl Family {
-    /// Starts the first program as the configuration says.
-    pub fn start_first(&mut self) -> Result<()> {
+    /// Starts the first program as the configuration says. When it cannot be started the user is told, and the exit
+    /// code comes back.
+    pub fn start_first(&mut self) -> Result<Option<i32>> {
         let creds = Creds::new(self.config.uid, self.config.gid, self.config.groups.clone());
         let pid = self.procs.insert_first(creds.clone(), 0);
         fs::first_process(self, pid)?;
         let stdio = streams::open_stdio(self, pid).context("cannot use the standard streams")?;
         let argv = self.config.argv.clone();
-        let path = argv.first().cloned().unwrap_or_default();
+        let path = match self.find_program(pid, argv.first().map_or(b"", Vec::as_slice)) {
+            Ok(path) => path,
+            Err(refusal) => {
+                say(&refusal.text);
+                return Ok(Some(refusal.code));
+            }
+        };
         let p = self.procs.get_mut(pid)?;
         p.rlimits = default_rlimits();
         let comm = path.rsplit(|c| *c == b'/').next().unwrap_or_default().to_vec();
@@ -61,6 +69,7 @@ impl Family {
             memory: self.config.memory,
             ..Program::default()
         };
-        self.start_program(pid, program).context("cannot start a member")
+        self.start_program(pid, program).context("cannot start a member")?;
+        Ok(None)
     }
 }

@@ -1,5 +1,6 @@
 //! Beginnings and ends of members and processes.
 
+mod check;
 mod end;
 mod first;
 mod fork;

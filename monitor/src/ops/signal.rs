@@ -42,7 +42,11 @@ fn kill(fam: &mut Family, call: &Call) -> OpResult {
         }
         -1 => fam.procs.iter().map(|p| p.pid).filter(|p| *p != INIT_PID && *p != call.pid).collect(),
         0 => fam.procs.group(sender.pgid).map(|p| p.pid).collect(),
-        n => fam.procs.group(u32::try_from(n.unsigned_abs()).map_err(|_| Errno::ESRCH)?).map(|p| p.pid).collect(),
+        n => fam
+            .procs
+            .group(u32::try_from(n.unsigned_abs()).map_err(|_| Errno::ESRCH)?)
+            .map(|p| p.pid)
+            .collect(),
     };
     let mut sent = false;
     let mut failure = Errno::ESRCH;
