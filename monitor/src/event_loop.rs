@@ -36,6 +36,7 @@ pub fn run(config: Config) -> Result<i32> {
     let result = run_family(&mut fam, &signals);
     streams::restore(&mut fam);
     fam.end_all();
+    net::finish(&mut fam);
     fam.flush_clients();
     fam.report_unknown_calls();
     result
@@ -227,11 +228,17 @@ impl Family {
             Ok(answer) => answer,
             Err(e) => return failed(e),
         };
+        let mut reply = Reply { ret: answer.ret, rets: answer.rets, ..Reply::default() };
+        let delivered = if noreply { Ok(()) } else { self.deliver(slot, &answer, &mut reply) };
+        if answer.handoff {
+            for id in answer.regions.iter().flatten() {
+                self.regions.disown(*id);
+            }
+        }
         if noreply {
             return Reply::default();
         }
-        let mut reply = Reply { ret: answer.ret, rets: answer.rets, ..Reply::default() };
-        if let Err(e) = self.deliver(slot, &answer, &mut reply) {
+        if let Err(e) = delivered {
             return failed(e);
         }
         let Some(m) = self.members.get(slot) else { return reply };

@@ -63,7 +63,7 @@ impl Family {
     /// An empty family: no member, nothing open.
     pub fn new(config: Config) -> anyhow::Result<Self> {
         let published = Rc::new(FamilyRegion::new()?);
-        Ok(Self {
+        let mut fam = Self {
             fs: fs::Server::new(&config)?,
             net: net::Server::new(&config)?,
             streams: streams::Server::new(&config)?,
@@ -89,7 +89,9 @@ impl Family {
             started: Instant::now(),
             published,
             config,
-        })
+        };
+        net::start(&mut fam)?;
+        Ok(fam)
     }
 
     /// Nanoseconds since the family's start.

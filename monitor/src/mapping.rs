@@ -1,10 +1,11 @@
 //! Memory files of the host, mapped into the monitor: the backing of every region that members share with it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use protocol::SharedMem;
+use protocol::ring::Spans;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
@@ -52,6 +53,34 @@ impl Mapped {
         // SAFETY: within the mapping, checked above.
         unsafe { self.ptr.add(off) }
     }
+}
+
+impl Mapped {
+    /// The stretches as a scatter/gather vector.
+    fn vector(&self, spans: Spans) -> [libc::iovec; 2] {
+        spans.map(|(off, len)| libc::iovec { iov_base: self.at(off, len).as_ptr().cast(), iov_len: len })
+    }
+
+    /// readv(2) straight into stretches of the mapping.
+    pub fn read_from(&self, fd: impl AsFd, spans: Spans) -> Result<usize, Errno> {
+        let vector = self.vector(spans);
+        // SAFETY: both elements lie within the mapping (`at` checks), which tolerates concurrent change.
+        let n = unsafe { libc::readv(fd.as_fd().as_raw_fd(), vector.as_ptr(), 2) };
+        transferred(n)
+    }
+
+    /// writev(2) straight from stretches of the mapping.
+    pub fn write_to(&self, fd: impl AsFd, spans: Spans) -> Result<usize, Errno> {
+        let vector = self.vector(spans);
+        // SAFETY: as for `read_from`.
+        let n = unsafe { libc::writev(fd.as_fd().as_raw_fd(), vector.as_ptr(), 2) };
+        transferred(n)
+    }
+}
+
+fn transferred(n: isize) -> Result<usize, Errno> {
+    usize::try_from(n)
+        .map_err(|_| Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
 }
 
 impl Drop for Mapped {

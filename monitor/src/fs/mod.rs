@@ -7,6 +7,7 @@ pub mod info;
 mod named;
 pub mod node;
 mod notify;
+mod sockets;
 mod store;
 mod world;
 
@@ -32,6 +33,7 @@ pub use info::{node_info, stat_of};
 pub use named::Named;
 pub use node::{OpenNode, release_node};
 pub use notify::{INotifyId, arm, create as create_inotify, release_inotify};
+pub use sockets::{bind_socket, find_socket};
 
 /// The VFS server.
 pub struct Server {

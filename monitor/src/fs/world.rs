@@ -145,8 +145,7 @@ impl World for View<'_> {
     }
 
     fn net_table(&self, name: &str) -> Option<Vec<u8>> {
-        let _ = name;
-        None
+        crate::net::net_table(self.0, name)
     }
 }
 

@@ -6,7 +6,7 @@ use abi::process::WaitStatus;
 use crate::family::Family;
 use crate::hosted::Ended;
 use crate::procs::{FIRST_PID, Times};
-use crate::{fs, ipc, net, objects};
+use crate::{fs, ipc, net, objects, streams};
 
 impl Family {
     /// Process `pid` ended with a wait status: all it held is let go, its parent hears of it.
@@ -32,6 +32,8 @@ impl Family {
     pub(super) fn release_holdings(&mut self, pid: u32) {
         fs::process_ended(self, pid);
         ipc::process_ended(self, pid);
+        objects::fifo_cancel(self, pid);
+        streams::process_ended(self, pid);
         self.futexes.forget_process(pid);
         for desc in self.descs.held_by(pid) {
             self.close_desc(desc, pid);

@@ -195,7 +195,7 @@ fn null() -> Result<OwnedFd, Errno> {
 }
 
 /// The same number on both sides.
-pub(super) fn errno(e: HostErrno) -> Errno {
+pub(crate) fn errno(e: HostErrno) -> Errno {
     Errno(e.raw_os_error())
 }
 

@@ -22,6 +22,7 @@ use crate::descs::Body;
 use crate::family::Family;
 use crate::slab::Slab;
 
+pub(crate) use host::errno;
 pub use jobs::{controlling, foreground, process_ended, session_ended};
 pub use pty::{PtyEnd, open_ptmx, open_pts, pts_attributes, pts_list, release_pty, set_pts_attributes};
 
