@@ -17,7 +17,7 @@ unsafe extern "C" {
 /// Where to go on when a fault hits at `rip` in one of the routines here.
 pub fn fixup(rip: u64) -> Option<u64> {
     let inside = addr_of!(offshoot_copy_start) as u64 <= rip && rip < addr_of!(offshoot_copy_end) as u64;
-    inside.then(|| addr_of!(offshoot_copy_fault) as u64)
+    inside.then_some(addr_of!(offshoot_copy_fault) as u64)
 }
 
 /// Copies `len` bytes; 0, or `u64::MAX` on a fault. The other three are parts of this function with labels of their own,
@@ -125,8 +125,8 @@ fn checked(ret: u64) -> Result<u64, Fault> {
 /// Copies between the app's memory and the kernel's.
 ///
 /// # Safety
-/// 1. The kernel's side is valid for `len` bytes. 2. The app's side is within the app's ranges, so that the copy cannot
-/// reach anything that Rust code relies on.
+/// The kernel's side is valid for `len` bytes, and the app's side is within the app's ranges, so that the copy cannot reach
+/// anything that Rust code relies on.
 pub unsafe fn copy(dst: usize, src: usize, len: usize) -> Result<(), Fault> {
     // SAFETY: the caller's; a fault on the app's side is fixed up.
     checked(unsafe { copy_asm(dst, src, len) }).map(|_| ())
