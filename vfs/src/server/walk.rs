@@ -118,7 +118,7 @@ impl<'a> Walker<'a> {
             volatile: !dir.dentry.node.stable(),
         };
         if path[0] == b'/' {
-            w.to_root()?;
+            w.go_to_root()?;
         } else if !w.cur.is_dir() {
             return Err(Errno::ENOTDIR.into());
         }
@@ -130,7 +130,7 @@ impl<'a> Walker<'a> {
         &self.rest[at.clone()]
     }
 
-    fn to_root(&mut self) -> Result<(), Errno> {
+    fn go_to_root(&mut self) -> Result<(), Errno> {
         if self.resolve & RESOLVE_BENEATH != 0 {
             return Err(Errno::EXDEV);
         }
@@ -312,7 +312,7 @@ impl<'a> Walker<'a> {
             return Err(Errno::ENOENT.into());
         }
         if target[0] == b'/' {
-            self.to_root()?;
+            self.go_to_root()?;
         }
         target.extend_from_slice(&self.rest[self.pos..]);
         self.rest = target;

@@ -60,7 +60,7 @@ fn on_node(fam: &mut Family, op: Op, call: &Call) -> OpResult {
         Op::FileRegion => memory::file_region(fam, call),
         Op::Seals => memory::seals(fam, call),
         // Files are always ready (poll(2)).
-        Op::PollDesc => Ok(Answer::value(i64::from((POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM) as u16))),
+        Op::PollDesc => Ok(Answer::value(i64::from(POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM))),
         Op::IoCtl => Err(Errno::ENOTTY),
         _ => Err(Errno::EINVAL),
     }

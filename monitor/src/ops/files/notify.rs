@@ -44,7 +44,7 @@ pub(super) fn handle(fam: &mut Family, op: Op, call: &Call, id: INotifyId) -> Op
         }
         Op::PollDesc => {
             fs::arm(fam, id, call.slot);
-            let ready = if pending > 0 { (POLLIN | POLLRDNORM) as u16 } else { 0 };
+            let ready = if pending > 0 { POLLIN | POLLRDNORM } else { 0 };
             Ok(Answer::value(i64::from(ready)))
         }
         Op::IoCtl if call.arg32(1)? == FIONREAD => {

@@ -17,6 +17,9 @@ use crate::server::bytes::Bytes;
 use crate::server::cx::Cx;
 use crate::server::inode::{Backing, Create, DirSink, Inode, NodeKey, NodeRef};
 
+/// Extended attributes by name.
+pub(super) type Xattrs = BTreeMap<Box<[u8]>, Vec<u8>>;
+
 /// Where a regular file's bytes are.
 pub(super) enum Data {
     /// Still below.
@@ -44,7 +47,7 @@ pub struct MemNode {
     pub(super) body: Body,
     pub(super) lower: Option<NodeRef>,
     /// Own extended attributes; `None`: as below.
-    pub(super) xattrs: RefCell<Option<BTreeMap<Box<[u8]>, Vec<u8>>>>,
+    pub(super) xattrs: RefCell<Option<Xattrs>>,
     seals: Cell<Option<u32>>,
 }
 

@@ -1,13 +1,12 @@
 //! Extended attributes, xattr(7), in memory.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use abi::Errno;
 use abi::fs::{XATTR_CREATE, XATTR_REPLACE};
 
-use super::node::MemNode;
+use super::node::{MemNode, Xattrs};
 use crate::server::cx::Cx;
 
 /// All the values of one node together take at most so many bytes, as on ext4 roughly.
@@ -15,14 +14,10 @@ const TOTAL: usize = 256 * 1024;
 
 impl MemNode {
     /// Runs `f` on the node's own attributes, copying those below first.
-    fn own_xattrs<T>(
-        &self,
-        cx: &Cx,
-        f: impl FnOnce(&mut BTreeMap<Box<[u8]>, Vec<u8>>) -> Result<T, Errno>,
-    ) -> Result<T, Errno> {
+    fn own_xattrs<T>(&self, cx: &Cx, f: impl FnOnce(&mut Xattrs) -> Result<T, Errno>) -> Result<T, Errno> {
         let mut own = self.xattrs.borrow_mut();
         if own.is_none() {
-            let mut map = BTreeMap::new();
+            let mut map = Xattrs::new();
             if let Some(lower) = &self.lower {
                 for name in lower.list_xattr(cx)? {
                     if let Ok(value) = lower.get_xattr(cx, &name) {

@@ -1,7 +1,7 @@
 //! Machine-wide files of /proc, proc(5).
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use super::{Row, row};
 use crate::server::cx::Cx;
@@ -130,7 +130,7 @@ fn stat(cx: &Cx) -> String {
         s.boot_sec,
         s.forks,
         s.running.max(1),
-        "0 0 0 0 0 0 0 0 0 0 0".to_string()
+        "0 0 0 0 0 0 0 0 0 0 0"
     ));
     out
 }

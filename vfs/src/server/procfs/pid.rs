@@ -10,6 +10,9 @@ use protocol::op::{OWN_MAPS, OWN_SMAPS, OWN_STATM};
 use super::{joined, number};
 use crate::server::cx::{Cx, ProcInfo};
 
+/// Takes what was written to a process's file.
+pub(super) type WritePid = fn(&Cx, u32, &[u8]) -> Result<(), Errno>;
+
 /// A file of each process.
 pub(super) struct PidRow {
     pub name: &'static str,
@@ -19,7 +22,7 @@ pub(super) struct PidRow {
     /// OWN_* number when the process's kernel knows better.
     pub own: u64,
     pub read: fn(&Cx, &ProcInfo) -> Vec<u8>,
-    pub write: Option<fn(&Cx, u32, &[u8]) -> Result<(), Errno>>,
+    pub write: Option<WritePid>,
 }
 
 /// Links of each process apart from fd.
