@@ -89,10 +89,8 @@ fn build_as(cx: &Cx, config: &Config) -> anyhow::Result<Server> {
     mount(b"/dev/pts", PtsDir::new(dev(&mut n)), MS_NOSUID | MS_NOEXEC, b"devpts")?;
     mount(b"/dev/shm", tmpfs(&mut n, 0o1777), MS_NOSUID | MS_NODEV, b"tmpfs")?;
     if config.root.is_none() {
-        // The host's own temporary files and sockets are none of the family's business.
-        for (at, mode) in [(&b"/tmp"[..], 0o1777), (b"/run", 0o755), (b"/var/tmp", 0o1777)] {
-            mount(at, tmpfs(&mut n, mode), MS_NOSUID | MS_NODEV, b"tmpfs")?;
-        }
+        // The host's own sockets and run-time files are none of the family's business.
+        mount(b"/run", tmpfs(&mut n, 0o755), MS_NOSUID | MS_NODEV, b"tmpfs")?;
     }
     for volume in &config.volumes {
         add_volume(cx, &vfs, volume, dev(&mut n), &store)?;
