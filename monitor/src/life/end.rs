@@ -74,10 +74,10 @@ impl Family {
     /// Nobody lives in this member any more: its slot becomes free.
     pub(super) fn discard_member(&mut self, slot: u32) {
         self.members.remove(slot);
-        self.regions.detach_all(slot);
         self.retry.forget(slot);
         objects::member_lost(self, slot);
         net::member_lost(self, slot);
+        self.regions.detach_all(slot);
         self.published.set_proc(slot, Default::default());
     }
 }
