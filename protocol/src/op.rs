@@ -200,7 +200,8 @@ ops! {
     /// a1 = 1: exclusively (EPOLLEXCLUSIVE): of the members armed so, a new connection wakes one.
     PollDesc = 97,
     /// a0 = desc, a1 = ioctl number, data = argument bytes; ret = value, reply data = result bytes (terminals, FIONREAD).
-    /// Arguments passed by value (TCSBRK, TCFLSH …) are data too, as a u64.
+    /// Arguments passed by value (TCSBRK, TCFLSH …) are data too, as a u64. SIOCGIFCONF: reply data = all `ifreq`s.
+    /// TIOCGPTPEER → Info.
     IoCtl = 98,
     /// a0 = source desc, a1 = offset, a2 = target desc, a3 = offset, a4 = length: copy_file_range between files; ret = bytes.
     CopyRange = 99,
@@ -229,16 +230,24 @@ ops! {
     INotifyOpen = 127,
 
     // Sockets
+    //
+    // A connection's region has the two rings that the Infos tell; whoever is at the other end (a member, or the monitor
+    // for the outside) is armed in them like any waiter. A pending error is in the ring that the socket reads
+    // ([`crate::ring::Ring::take_error`]); before there are rings GetSockOpt(SO_ERROR) has it. Shutting down writing closes
+    // the output ring on both sides (EPIPE); reading ends with CLOSED_WRITE or CLOSED_LOCAL once the ring is empty.
+    // A datagram socket has one ring, that it receives in, from the start; seqpacket sockets have two record rings. Records
+    // are only ever sent by requests. Freeing a record wakes the ring's writers, the monitor among them (slot 0).
     /// a0 = domain, a1 = type with SOCK_NONBLOCK, a2 = protocol → Info.
     Socket = 140,
-    /// As Socket; reply data = two Infos; regions[0] holds the rings of both.
+    /// As Socket; reply data = two Infos; regions[0] holds the rings of both; for datagrams regions[1] is the second's.
     SocketPair = 141,
-    /// a0 = desc; data = sockaddr.
+    /// a0 = desc, a1 = 0777 & ~umask; data = sockaddr.
     Bind = 142,
     /// a0 = desc, a1 = backlog.
     Listen = 143,
-    /// a0 = desc; data = sockaddr. ret 0: connected → Info, regions[0]; EINPROGRESS: the object tells (then `DescInfo`);
-    /// for datagram sockets only sets the peer.
+    /// a0 = desc; data = sockaddr. ret 0: connected → Info, regions[0]; EINPROGRESS: the object tells (then `DescInfo` and
+    /// `AttachRegion`, or SO_ERROR; a blocking connect(2) waits so); EAGAIN: a Unix listener's queue is full, the object
+    /// tells when to repeat. For datagram sockets only sets the peer.
     Connect = 144,
     /// a0 = desc, a1 = flags (SOCK_NONBLOCK) → Info of the connection, then (r0 bytes) the peer's sockaddr; regions[0].
     /// EAGAIN: queue empty, and the member is armed for one event of the object (a2 = 1: exclusive, wake one).
@@ -255,7 +264,7 @@ ops! {
     /// ret = bytes; EAGAIN: the receiver's queue is full, and the socket's object tells when to retry.
     SendTo = 150,
     /// a0 = desc, a1 = stream position (ring tail) that the data belongs to; data = `anc::Sent` for a stream socket.
-    /// For records: a1 = u64::MAX, data = wire { bytes anc::Sent, bytes sockaddr, bytes payload }: sent as one.
+    /// For records: a1 = u64::MAX, a2 = MSG flags, data = wire { bytes anc::Sent, bytes sockaddr, bytes payload }: sent as one.
     SendAnc = 151,
     /// a0 = desc, a1 = ring head; reply data = `anc::Received` of the record at or before that position. ret = 0; r0 = its
     /// stream position. ret = 1: none there; r0 = 1: the next one is at position r1, a read must not go beyond it.

@@ -37,10 +37,10 @@ pub fn shutdown(fam: &mut Family, id: SocketId, how: i32) -> Result<(), Errno> {
         let (input, output) = (r.input(), r.output());
         if read {
             // Only a Unix peer notices that nobody reads any more.
-            input.close(if unix && connects { CLOSED_READ } else { CLOSED_LOCAL });
+            input.close(CLOSED_LOCAL | if unix && connects { CLOSED_READ } else { 0 });
         }
         if write && connects {
-            output.close(CLOSED_WRITE);
+            output.close(CLOSED_WRITE | CLOSED_READ);
         }
         wake_both(&input, &fam.events, object);
         wake_both(&output, &fam.events, object);
