@@ -6,6 +6,7 @@ use abi::regs::TrapFrame;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use platform::Platform;
+use process::attrs::{Attrs, Caps};
 use process::mm::AddressSpace;
 use process::proc::Creds;
 use process::signal::ProcessSignals;
@@ -35,6 +36,8 @@ fn first_thread(k: &'static Kernel, pid: u32, program: &Program) -> Arc<Thread> 
     let fds = Arc::new(FdTable::from_boot(&k.host, &program.fds));
     let p = Process::new(pid, mm, fds, Arc::new(ProcessSignals::default()));
     *p.creds.lock() = Creds { ids: program.ids, groups: program.groups.clone() };
+    *p.attrs.lock() = Attrs::decode(&program.extra)
+        .unwrap_or(Attrs { caps: Caps::of_ids(&program.ids), ..Attrs::default() });
     for (limit, given) in p.rlimits.lock().iter_mut().zip(&program.rlimits) {
         *limit = *given;
     }

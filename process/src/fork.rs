@@ -70,7 +70,10 @@ pub fn fork(me: &Arc<Thread>, flags: CloneFlags, exit_signal: u32) -> SysResult<
             *p.threads.lock() = alloc::vec![me.clone()];
             p.set_pid(identity.pid);
             me.set_tid(identity.pid);
+            k.sched.ids_changed();
             p.vfork_key.store(0, core::sync::atomic::Ordering::Relaxed);
+            let attrs = p.attrs.lock().for_child();
+            *p.attrs.lock() = attrs;
             crate::signal::child(p, me);
             crate::timer::child();
             crate::futex::child();

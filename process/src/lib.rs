@@ -5,10 +5,12 @@
 
 extern crate alloc;
 
+pub mod attrs;
 pub mod exec;
 pub mod exit;
 pub mod fork;
 pub mod futex;
+pub mod ids;
 pub mod inbox;
 pub mod kernel;
 pub mod mm;

@@ -9,6 +9,7 @@ use platform::sync::{Mutex, Rank};
 use vfs::fdtable::FdTable;
 
 use crate::Thread;
+use crate::attrs::Attrs;
 use crate::mm::AddressSpace;
 use crate::signal::ProcessSignals;
 use crate::timer::ProcessTimers;
@@ -30,6 +31,7 @@ pub struct Process {
     pub timers: ProcessTimers,
     pub threads: Mutex<Vec<Arc<Thread>>>,
     pub creds: Mutex<Creds>,
+    pub attrs: Mutex<Attrs>,
     pub umask: AtomicU32,
     /// Soft and hard limits by RLIMIT number.
     pub rlimits: Mutex<[(u64, u64); 16]>,
@@ -69,6 +71,7 @@ impl Process {
             timers: ProcessTimers::default(),
             threads: Mutex::new(Rank::Process, Vec::new()),
             creds: Mutex::new(Rank::Leaf, Creds::default()),
+            attrs: Mutex::new(Rank::Leaf, Attrs::default()),
             umask: AtomicU32::new(0o022),
             rlimits: Mutex::new(Rank::Leaf, [(u64::MAX, u64::MAX); 16]),
             image: Mutex::new(Rank::Leaf, Image::default()),
@@ -87,6 +90,7 @@ impl Process {
     /// What a new process has from its parent, beside memory, descriptors and signals.
     pub fn inherit(&self, parent: &Process) {
         *self.creds.lock() = parent.creds.lock().clone();
+        *self.attrs.lock() = parent.attrs.lock().for_child();
         *self.rlimits.lock() = *parent.rlimits.lock();
         *self.image.lock() = parent.image.lock().clone();
         self.umask.store(parent.umask.load(Ordering::Relaxed), Ordering::Relaxed);

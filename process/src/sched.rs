@@ -22,6 +22,8 @@ pub struct Sched {
     work: AtomicBool,
     /// When the platform's timer kicks, or did last.
     armed: AtomicU64,
+    /// Process id (upper half) and thread id of the running thread, for a look without the lock.
+    ids: AtomicU64,
     /// Up to when the running thread's time has been counted.
     counted: AtomicU64,
 }
@@ -54,6 +56,7 @@ impl Sched {
             waiters: Mutex::new(Rank::Waiters, BTreeMap::new()),
             work: AtomicBool::new(false),
             armed: AtomicU64::new(0),
+            ids: AtomicU64::new(0),
             counted: AtomicU64::new(0),
         }
     }
@@ -124,8 +127,25 @@ impl Sched {
         self.run.lock().current.clone().unwrap_or_else(|| unreachable!("no current thread"))
     }
 
+    /// Process and thread id of the running thread.
+    #[inline]
+    pub fn ids(&self) -> (u32, u32) {
+        let ids = self.ids.load(Ordering::Relaxed);
+        ((ids >> 32) as u32, ids as u32)
+    }
+
+    /// Looks the running thread's ids up again: a clone or an exec gave it others.
+    pub fn ids_changed(&self) {
+        self.set_ids(&self.current());
+    }
+
+    fn set_ids(&self, t: &Thread) {
+        self.ids.store(u64::from(t.process.pid()) << 32 | u64::from(t.tid()), Ordering::Relaxed);
+    }
+
     /// Makes the calling context the given thread (start of the member).
     pub fn adopt(&self, thread: Arc<Thread>) {
+        self.set_ids(&thread);
         self.run.lock().current = Some(thread);
     }
 
@@ -228,6 +248,7 @@ impl Sched {
                 if me.as_ref().is_some_and(|me| Arc::ptr_eq(me, &next)) {
                     return;
                 }
+                self.set_ids(&next);
                 if let Some(context) = next.context() {
                     drop((next, me));
                     k.platform.switch_context(context);
@@ -337,6 +358,5 @@ fn tty_mask() -> u64 {
 
 /// `vfs::host::Caller` of this kernel.
 pub(crate) fn caller() -> (u32, u32) {
-    let t = crate::kernel::current();
-    (t.process.pid(), t.tid())
+    kernel().sched.ids()
 }

@@ -1,5 +1,6 @@
 //! A thread of the app: a kernel context with its user state.
 
+use abi::process::TASK_COMM_LEN;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -7,6 +8,14 @@ use platform::ContextId;
 use platform::sync::{Mutex, Rank};
 
 use crate::Process;
+
+/// A name with at least one NUL behind it.
+fn padded(name: &[u8]) -> [u8; TASK_COMM_LEN] {
+    let mut all = [0; TASK_COMM_LEN];
+    let n = name.len().min(TASK_COMM_LEN - 1);
+    all[..n].copy_from_slice(&name[..n]);
+    all
+}
 
 /// One thread. The scheduler owns `state`; signals live in the process's and thread's signal modules.
 pub struct Thread {
@@ -22,6 +31,8 @@ pub struct Thread {
     pub clear_child_tid: AtomicUsize,
     /// set_robust_list head.
     pub robust_list: AtomicUsize,
+    /// Name that PR_SET_NAME gave this thread, NUL-padded; empty: the program's.
+    name: Mutex<[u8; TASK_COMM_LEN]>,
     /// How long the virtual CPU was the thread's, in nanoseconds; kept by the scheduler.
     pub ran: AtomicU64,
     /// Deadline while asleep, for the scheduler (u64::MAX: none).
@@ -43,6 +54,7 @@ impl Thread {
             dying: AtomicBool::new(false),
             clear_child_tid: AtomicUsize::new(0),
             robust_list: AtomicUsize::new(0),
+            name: Mutex::new(Rank::Leaf, [0; TASK_COMM_LEN]),
             ran: AtomicU64::new(0),
             deadline: AtomicU64::new(u64::MAX),
             start: Mutex::new(Rank::Leaf, None),
@@ -58,6 +70,20 @@ impl Thread {
     /// After a clone the only thread takes the child's pid; after exec in a thread, the leader's.
     pub fn set_tid(&self, tid: u32) {
         self.tid.store(tid, Ordering::Relaxed);
+    }
+
+    /// The thread's name, NUL-padded.
+    pub fn name(&self) -> [u8; TASK_COMM_LEN] {
+        let own = *self.name.lock();
+        if own[0] != 0 {
+            return own;
+        }
+        padded(&self.process.image.lock().comm)
+    }
+
+    /// Names the thread; what does not fit is cut off. An empty name is the program's.
+    pub fn set_name(&self, name: &[u8]) {
+        *self.name.lock() = padded(name);
     }
 
     /// Its kernel context.

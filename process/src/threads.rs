@@ -46,6 +46,7 @@ pub fn create(
     let context = kernel().platform.create_context(entry, 0).map_err(|_| Errno::EAGAIN)?;
     let thread = Thread::new(tid, process.clone(), Some(context));
     thread.signals.inherit(&parent.signals);
+    thread.set_name(&parent.name());
     *thread.start.lock() = Some(Start { frame, tls });
     process.threads.lock().push(thread.clone());
     Ok(thread)

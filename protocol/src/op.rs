@@ -76,7 +76,7 @@ ops! {
     /// from now on. EPERM when the present ones do not allow it.
     SetCreds = 15,
     /// a0 = prctl-like selector: 1 PR_SET_CHILD_SUBREAPER(a1), 2 PR_SET_PDEATHSIG(a1), 3 dumpable(a1), 4 nice value(a1), 5 how
-    /// SIGCHLD is taken (a1 = [`CHILD_REAPED`] | [`CHILD_NO_STOP`]).
+    /// SIGCHLD is taken (a1 = [`CHILD_REAPED`] | [`CHILD_NO_STOP`]), 6 the command name (data; up to 15 bytes).
     SetAttr = 16,
     /// a0 = pid; r0 = uid, r1 = gid, r2 = nice, r3 = 1 when a zombie: existence and ownership (ESRCH).
     GetProc = 17,

@@ -166,6 +166,7 @@ fn set_attr(fam: &mut Family, call: &Call) -> OpResult {
             p.auto_reap = value & CHILD_REAPED != 0;
             p.no_stop_signals = value & CHILD_NO_STOP != 0;
         }
+        6 => p.image.comm = call.data[..call.data.len().min(15)].to_vec(),
         _ => return Err(Errno::EINVAL),
     }
     Answer::ok()

@@ -156,9 +156,13 @@ pub fn exec(thread: &Arc<Thread>, plan: Plan, frame: &mut TrapFrame) -> SysResul
     crate::exit::end_other_threads(thread);
     crate::futex::thread_exit(thread);
     thread.set_tid(p.pid());
+    k.sched.ids_changed();
     p.fds.close_on_exec(&k.host);
     crate::signal::reset_for_exec(p, thread);
     crate::timer::reset_for_exec(p);
+    let ids = p.creds.lock().ids;
+    p.attrs.lock().execed(&ids);
+    thread.set_name(&[]);
     let personality = p.personality.load(Ordering::Relaxed);
     if let Err(e) = replace(k, p, &plan, personality, frame) {
         // The old program is gone: as Linux, the process dies.

@@ -15,6 +15,8 @@ pub fn exec_elsewhere(thread: &Arc<Thread>, plan: Plan) -> SysResult<core::conve
     let k = kernel();
     let p = &thread.process;
     let creds = p.creds.lock().clone();
+    let mut attrs = *p.attrs.lock();
+    attrs.execed(&creds.ids);
     let program = Program {
         path: plan.path.clone(),
         argv: plan.given_argv.clone(),
@@ -28,7 +30,7 @@ pub fn exec_elsewhere(thread: &Arc<Thread>, plan: Plan) -> SysResult<core::conve
         groups: creds.groups,
         personality: p.personality.load(Ordering::Relaxed),
         memory: p.mm.limit.load(Ordering::Relaxed),
-        extra: alloc::vec::Vec::new(),
+        extra: attrs.encode(),
     };
     let recalled = p.fds.prepare_fork(&k.host);
     if !boot::write_blob(&k.host.control(), &program.encode()) {
