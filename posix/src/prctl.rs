@@ -1,9 +1,9 @@
-//! prctl(2), arch_prctl(2), personality(2), capget(2), seccomp(2).
+//! prctl(2), personality(2), capget(2), seccomp(2).
 
 use abi::errno::{Errno, SysResult};
 use abi::process::*;
 use abi::signal::is_valid;
-use abi::user::{USER_END, UserRef};
+use abi::user::UserRef;
 use core::sync::atomic::Ordering;
 use process::attrs::{ALL_CAPS, Attrs, DEFAULT_SLACK};
 use protocol::Op;
@@ -14,7 +14,6 @@ use crate::cx::Cx;
 
 crate::syscalls! {
     SYS_prctl prctl(option: i32, arg2: u64, arg3: u64, arg4: u64, arg5: u64) Partial "what concerns only the process itself" => sys_prctl;
-    SYS_arch_prctl arch_prctl(option: i32, addr: u64) Partial "no gs base: EPERM" => sys_arch_prctl;
     SYS_personality personality(persona: u32) Partial "only ADDR_NO_RANDOMIZE has an effect" => sys_personality;
     SYS_capget capget(header: UserRef<CapUserHeader>, data: UserRef<CapUserData>) Full "" => sys_capget;
     SYS_capset capset(header: UserRef<CapUserHeader>, data: UserRef<CapUserData>) Partial "acted on for ids, priorities and the like; files go by user id" => sys_capset;
@@ -137,26 +136,6 @@ fn cap_ambient(cx: &Cx<'_>, what: i32, cap: u64, rest: u64) -> SysResult<usize> 
         PR_CAP_AMBIENT_RAISE if caps.permitted & caps.inheritable & 1 << cap == 0 => Err(Errno::EPERM),
         PR_CAP_AMBIENT_RAISE => set(cx, |a| a.caps.ambient |= 1 << cap),
         PR_CAP_AMBIENT_LOWER => set(cx, |a| a.caps.ambient &= !(1 << cap)),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
-/// arch_prctl(2).
-fn sys_arch_prctl(cx: &mut Cx<'_>, option: i32, addr: u64) -> SysResult<usize> {
-    match option {
-        ARCH_SET_FS if addr >= USER_END => Err(Errno::EPERM),
-        ARCH_SET_FS => {
-            cx.platform().set_tls(addr as usize);
-            Ok(0)
-        }
-        ARCH_GET_FS => {
-            cx.put(UserRef::new(addr), &(cx.platform().tls() as u64))?;
-            Ok(0)
-        }
-        // The gs base may be the kernel's own.
-        ARCH_SET_GS | ARCH_GET_GS => Err(Errno::EPERM),
-        ARCH_GET_CPUID => Ok(1),
-        ARCH_SET_CPUID => Err(Errno::ENODEV),
         _ => Err(Errno::EINVAL),
     }
 }
