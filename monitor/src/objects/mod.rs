@@ -20,7 +20,7 @@ use crate::slab::Slab;
 
 pub use eventfd::{EventFd, open_eventfd, release_eventfd};
 pub use fifo::{fifo_cancel, fifo_open};
-pub use pipe::{PIPE_DEFAULT, PipeEnd, open_pipe, release_pipe, resize};
+pub use pipe::{PIPE_DEFAULT, PipeEnd, open_pipe, release_pipe, reopen_pipe, resize};
 
 /// All pipes, FIFOs in use and eventfds of a family.
 #[derive(Default)]

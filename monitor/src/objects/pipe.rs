@@ -1,7 +1,7 @@
 //! Pipes, pipe(7): one ring; its ends' counts; F_SETPIPE_SZ.
 
 use abi::Errno;
-use abi::fs::{O_NONBLOCK, O_RDONLY, O_WRONLY};
+use abi::fs::{O_NONBLOCK, O_RDONLY, O_WRONLY, OpenFlags};
 use protocol::lock;
 use protocol::ring::{CLOSED_READ, CLOSED_WRITE, MONITOR_LOCK, MOVED, Ring, Side, size_of_ring};
 
@@ -87,6 +87,21 @@ pub fn open_pipe(fam: &mut Family, pid: u32, flags: u32) -> Result<([u32; 2], Re
     let w =
         fam.open_desc(pid, Body::Pipe(write), O_WRONLY | flags).inspect_err(|_| fam.close_desc(r, pid))?;
     Ok(([r, w], region))
+}
+
+/// /proc/PID/fd/N of a pipe opened: ends as the access mode says, without waiting for the other side (which FIFOs do).
+pub fn reopen_pipe(fam: &mut Family, end: PipeEnd, flags: u32) -> Result<PipeEnd, Errno> {
+    let how = OpenFlags::from_bits_retain(flags);
+    let end = PipeEnd { pipe: end.pipe, read: how.readable(), write: how.writable() };
+    let p = fam.pipes.pipes.get_mut(end.pipe).ok_or(Errno::ENXIO)?;
+    p.readers += u32::from(end.read);
+    p.writers += u32::from(end.write);
+    let opened = if end.read { CLOSED_READ } else { 0 } | if end.write { CLOSED_WRITE } else { 0 };
+    let (region, cap) = (p.region, p.cap);
+    if let Ok(view) = fam.regions.view(region) {
+        Ring::new(&*view, 0, cap).reopen(opened);
+    }
+    Ok(end)
 }
 
 /// The last reference to a pipe's end is gone.

@@ -1,7 +1,7 @@
 //! Requests on pipes, eventfds, streams and terminals.
 
 use abi::Errno;
-use abi::fs::{O_CLOEXEC, O_RDWR};
+use abi::fs::{O_ACCMODE, O_APPEND, O_CLOEXEC, O_DIRECT, O_DSYNC, O_NONBLOCK, O_RDWR, O_SYNC};
 use abi::ioctl::FIONREAD;
 use protocol::Op;
 use protocol::ring::Ring;
@@ -75,12 +75,38 @@ fn on_body(fam: &mut Family, op: Op, call: &Call) -> OpResult {
         Op::Seek if stream => streams::seek(fam, call),
         Op::Seek | Op::PRead | Op::PWrite | Op::Recall | Op::TakeOffset => Err(Errno::ESPIPE),
         Op::GetDents => Err(Errno::ENOTDIR),
-        Op::Reopen => Err(Errno::ENXIO),
+        Op::Reopen => reopen(fam, call),
         // fsync(2), fallocate(2), mmap(2) … of something that cannot do it.
         Op::FAllocate if !stream => Err(Errno::ESPIPE),
         Op::FileRegion => Err(Errno::ENODEV),
         _ => Err(Errno::EINVAL),
     }
+}
+
+/// /proc/PID/fd/N opened: a description of its own of the same pipe, stream or terminal.
+fn reopen(fam: &mut Family, call: &Call) -> OpResult {
+    let flags = call.arg32(1)?;
+    let body = match &fam.descs.get(call.arg32(0)?, call.pid)?.body {
+        Body::Pipe(end) => {
+            let end = *end;
+            Body::Pipe(objects::reopen_pipe(fam, end, flags)?)
+        }
+        Body::Stream(id) => {
+            let body = Body::Stream(*id);
+            streams::reopen(fam, call.pid, &body, flags)?
+        }
+        Body::Pty(end) => {
+            let body = Body::Pty(*end);
+            streams::reopen(fam, call.pid, &body, flags)?
+        }
+        _ => return Err(Errno::ENXIO),
+    };
+    let region = objects::region_of(fam, &body);
+    let status = flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DSYNC | O_SYNC);
+    let desc = fam.open_desc(call.pid, body, status)?;
+    let mut answer = Answer::default().with_struct(&info(fam, desc));
+    answer.regions[0] = region;
+    Ok(answer)
 }
 
 fn pipe_ioctl(fam: &mut Family, call: &Call) -> OpResult {

@@ -4,7 +4,7 @@
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use abi::fs::{O_ACCMODE, O_APPEND, S_IFMT, S_IFSOCK, Stat};
+use abi::fs::{O_ACCMODE, O_APPEND, OpenFlags, S_IFMT, S_IFSOCK, Stat};
 use abi::poll::{POLLERR, POLLHUP, POLLIN, POLLOUT};
 use abi::signal::{SIGTTIN, SIGTTOU};
 use abi::{Errno, ioctl::TOSTOP};
@@ -92,6 +92,19 @@ impl HostStream {
                 std::fs::File::options().read(true).write(true).open("/dev/tty").map(OwnedFd::from)
             })
             .map_err(|_| Errno::ENXIO)?;
+        let stream = Self::of(fam, file)?;
+        Ok(fam.streams.hosts.insert(stream))
+    }
+
+    /// The same host file once more, for /proc/PID/fd/N. It shares the host's offset. EACCES for a way of access that the
+    /// first opening does not have.
+    pub fn again(fam: &mut Family, id: u32, flags: u32) -> Result<u32, Errno> {
+        let s = fam.streams.hosts.get(id).ok_or(Errno::ENXIO)?;
+        let (has, wants) = (OpenFlags::from_bits_retain(s.flags), OpenFlags::from_bits_retain(flags));
+        if (wants.readable() && !has.readable()) || (wants.writable() && !has.writable()) {
+            return Err(Errno::EACCES);
+        }
+        let file = s.file.try_clone().map_err(|_| Errno::ENFILE)?;
         let stream = Self::of(fam, file)?;
         Ok(fam.streams.hosts.insert(stream))
     }

@@ -85,6 +85,17 @@ pub fn open_controlling(fam: &mut Family, pid: u32) -> Result<Body, Errno> {
     }
 }
 
+/// A stream or terminal opened anew by a description of it (/proc/PID/fd/N).
+pub fn reopen(fam: &mut Family, pid: u32, body: &Body, flags: u32) -> Result<Body, Errno> {
+    match body {
+        Body::Stream(id) => Ok(Body::Stream(StreamId(host::HostStream::again(fam, id.0, flags)?))),
+        // The master's /proc link leads to /dev/ptmx: opening it makes a new pair.
+        Body::Pty(end) if end.master => open_ptmx(fam, pid).map(Body::Pty),
+        Body::Pty(end) => open_pts(fam, pid, end.n, flags).map(Body::Pty),
+        _ => Err(Errno::ENXIO),
+    }
+}
+
 /// The last reference to a stream is gone.
 pub fn release(fam: &mut Family, id: StreamId) {
     if let Some(s) = fam.streams.hosts.remove(id.0) {
