@@ -30,7 +30,7 @@ use crate::regions::RegionTable;
 use crate::retry::RetryKey;
 
 pub use info::{node_info, stat_of};
-pub use named::Named;
+pub use named::{Named, named_info};
 pub use node::{OpenNode, release_node};
 pub use notify::{INotifyId, arm, create as create_inotify, release_inotify};
 pub use sockets::{bind_socket, find_socket};

@@ -3,9 +3,21 @@
 
 use std::collections::HashMap;
 
+use protocol::desc::DescInfo;
 use vfs::server::walk::Loc;
 
+use super::{Ids, with_process};
 use crate::family::Family;
+use crate::procs::INIT_PID;
+
+/// What members are told of such a description: its node's attributes.
+pub fn named_info(fam: &Family, info: DescInfo) -> DescInfo {
+    let Some(loc) = Named::get(fam, info.desc) else { return info };
+    with_process(fam, INIT_PID, 0, Ids::Fs, |cx, _| match loc.dentry.node.attr(cx) {
+        Ok(a) => DescInfo { mode: a.mode, ino: a.ino, dev: a.dev, rdev: a.rdev, ..info },
+        Err(_) => info,
+    })
+}
 
 /// Places by description number; the generation tells a number's later use apart.
 #[derive(Default)]

@@ -53,5 +53,6 @@ pub fn info(fam: &mut Family, desc: u32) -> DescInfo {
         Body::Socket(_) => net::info(fam, desc),
         Body::Stream(_) | Body::Pty(_) => streams::info(fam, desc),
     };
-    DescInfo { desc, flags, ..info }
+    let info = DescInfo { desc, flags, ..info };
+    fs::named_info(fam, info)
 }

@@ -100,6 +100,9 @@ impl<'a> Walker<'a> {
         if path.is_empty() {
             return Err(Errno::ENOENT.into());
         }
+        if path.contains(&0) {
+            return Err(Errno::EINVAL.into());
+        }
         if path.len() >= PATH_MAX {
             return Err(Errno::ENAMETOOLONG.into());
         }

@@ -10,9 +10,6 @@ mod dir;
 mod node;
 mod owner;
 
-#[cfg(test)]
-mod tests;
-
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;

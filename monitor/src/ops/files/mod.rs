@@ -5,6 +5,9 @@ mod locks;
 mod memory;
 mod notify;
 
+#[cfg(test)]
+mod tests;
+
 use abi::Errno;
 use abi::fs::{O_ACCMODE, O_PATH, O_RDONLY, O_WRONLY, S_IFDIR, S_IFMT, S_IFREG};
 use abi::poll::{POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM};

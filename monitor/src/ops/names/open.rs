@@ -119,18 +119,11 @@ fn open_terminal(fam: &mut Family, call: &Call, loc: Loc, flags: u32, rdev: u64)
 }
 
 fn named(fam: &mut Family, call: &Call, loc: Loc, body: Body, flags: u32) -> OpResult {
-    let attr = fs::with(fam, call, Ids::Fs, |cx, vfs| {
-        vfs.tell(&loc.dentry, IN_OPEN);
-        loc.dentry.node.attr(cx)
-    });
+    fam.fs.vfs.tell(&loc.dentry, IN_OPEN);
     let region = objects::region_of(fam, &body);
     let desc = fam.open_desc(call.pid, body, flags)?;
     Named::insert(fam, desc, loc);
-    let mut info = info(fam, desc);
-    if let Ok(attr) = attr {
-        info = DescInfo { mode: attr.mode, ino: attr.ino, dev: attr.dev, rdev: attr.rdev, ..info };
-    }
-    let mut answer = Answer::default().with_struct(&info);
+    let mut answer = Answer::default().with_struct(&info(fam, desc));
     answer.regions[0] = region;
     Ok(answer)
 }
