@@ -285,13 +285,15 @@ ops! {
     /// a0 = region, a1 = offset, a2 = wake, a3 = requeue, a4 = region2, a5 = offset2. ret = woken, r0 = requeued. A
     /// requeued waiter is still named by the place where it registered.
     FutexRequeue = 163,
-    /// System V: a0 = 0 shmget(a1 key, a2 size, a3 flags), 1 shmat(a1 id, a2 flags; regions[0], r0 size), 2 shmdt(a1 id),
-    /// 3 shmctl(a1 id, a2 cmd; data ds).
+    /// System V, all three: r7 = 1 says that the call must wait (EV_RETRY tells when to repeat it), EAGAIN and ENOMSG are
+    /// for the program (IPC_NOWAIT). a0 = 0 shmget(a1 key, a2 size, a3 flags), 1 shmat(a1 id, a2 flags; regions[0], r0 size),
+    /// 2 shmdt(a1 id; an exec detaches all), 3 shmctl(a1 id, a2 cmd; data ds).
     SysVShm = 164,
-    /// a0 = 0 semget(a1 key, a2 n, a3 flags), 1 semop(a1 id; data = sembufs; EAGAIN + EV_RETRY), 2 semctl(a1 id, a2 num, a3 cmd, data).
+    /// a0 = 0 semget(a1 key, a2 n, a3 flags), 1 semop(a1 id; data = sembufs), 2 semctl(a1 id, a2 num, a3 cmd; data = the
+    /// value as i32, the values as u16s, or ds; reply data = the values or ds).
     SysVSem = 165,
-    /// a0 = 0 msgget(a1 key, a2 flags), 1 msgsnd(a1 id; data = type u64 + text; EAGAIN + EV_RETRY), 2 msgrcv(a1 id, a2 size, a3
-    /// type, a4 flags; EAGAIN + EV_RETRY), 3 msgctl(a1 id, a2 cmd; data).
+    /// a0 = 0 msgget(a1 key, a2 flags), 1 msgsnd(a1 id, a2 flags; data = type i64 + text), 2 msgrcv(a1 id, a2 size, a3 type,
+    /// a4 flags; ret = bytes of text; reply data = type i64 + text), 3 msgctl(a1 id, a2 cmd; data).
     SysVMsg = 166,
 }
 

@@ -158,6 +158,7 @@ impl Family {
             }
         }
         fs::process_execed(self, call.pid);
+        ipc::process_execed(self, call.pid);
         self.procs.get_mut(call.pid)?.execed = true;
         Answer::ok()
     }

@@ -133,6 +133,7 @@ fn proc_info(fam: &mut Family, call: &Call) -> OpResult {
     fam.procs.execed(call.pid, image)?;
     if call.arg(0) == 1 {
         fs::process_execed(fam, call.pid);
+        crate::ipc::process_execed(fam, call.pid);
     }
     Answer::ok()
 }
