@@ -1,7 +1,7 @@
 //! ioctl: what every descriptor has is done here; the rest goes to the file's owner.
 
 use abi::errno::{Errno, SysResult};
-use abi::fs::{FASYNC, O_NONBLOCK};
+use abi::fs::{F_OWNER_PGRP, F_OWNER_PID, FASYNC, O_NONBLOCK};
 use abi::ioctl::*;
 use abi::user::UserRef;
 use protocol::Op;
@@ -10,6 +10,7 @@ use vfs::file::OpenFile;
 
 use crate::arg::Fd;
 use crate::cx::Cx;
+use crate::fd::set_owner;
 
 crate::syscalls! {
     SYS_ioctl ioctl(fd: Fd, request: u32, arg: u64) Partial "descriptors, terminals, pipes, sockets; no devices" => sys_ioctl;
@@ -31,6 +32,13 @@ fn sys_ioctl(cx: &mut Cx<'_>, fd: Fd, request: u32, arg: u64) -> SysResult<usize
         FIGETBSZ if matches!(file.kind(), Kind::File | Kind::Dir) => {
             cx.put(UserRef::new(arg), &(file.stat()?.st_blksize as u32)).map(|()| 0)
         }
+        FIOSETOWN | SIOCSPGRP | FIOGETOWN | SIOCGPGRP if file.kind() == Kind::Socket => {
+            owner(cx, &file, request, arg)
+        }
+        TIOCOUTQ if file.as_socket().is_some_and(|s| s.unread_bytes(&file).is_some()) => {
+            let n = file.as_socket().and_then(|s| s.unread_bytes(&file)).unwrap_or(0);
+            cx.put(UserRef::new(arg), &(n as i32)).map(|()| 0)
+        }
         FIONREAD => match readable(&file) {
             Some(n) => cx.put(UserRef::new(arg), &(n?.min(i32::MAX as u64) as i32)).map(|()| 0),
             None => forward(cx, &file, request, arg),
@@ -39,10 +47,24 @@ fn sys_ioctl(cx: &mut Cx<'_>, fd: Fd, request: u32, arg: u64) -> SysResult<usize
     }
 }
 
+/// Who gets SIGIO of a socket, by the old requests: a negative number is a group.
+fn owner(cx: &Cx<'_>, file: &OpenFile, request: u32, arg: u64) -> SysResult<usize> {
+    let at = UserRef::<i32>::new(arg);
+    if matches!(request, FIOGETOWN | SIOCGPGRP) {
+        let now = file.owner();
+        let id = if now.kind == F_OWNER_PGRP { -now.id } else { now.id };
+        return cx.put(at, &id).map(|()| 0);
+    }
+    let id = cx.get(at)?;
+    let kind = if id < 0 { F_OWNER_PGRP } else { F_OWNER_PID };
+    set_owner(cx, file, kind, id.checked_abs().ok_or(Errno::EINVAL)?)
+}
+
 /// FIONREAD where this side knows.
 fn readable(file: &OpenFile) -> Option<SysResult<u64>> {
     match file.kind() {
         Kind::File => Some(file.stat().and_then(|s| Ok((s.st_size as u64).saturating_sub(file.tell()?)))),
+        Kind::Socket => file.as_socket().map(|s| s.readable_bytes(file).map(u64::from)),
         _ => file.as_pipe().map(|p| p.readable_bytes(file).map(u64::from)),
     }
 }

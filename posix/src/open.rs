@@ -148,7 +148,7 @@ fn sys_memfd_create(cx: &mut Cx<'_>, name: PathArg, flags: u32) -> SysResult<usi
     let name = cx.string(name.0, NAME_LIMIT)?.ok_or(Errno::EINVAL)?;
     cx.process().fds.room(1, cx.fd_limit())?;
     let answer = cx.host().call_with(Op::MemFd, &[u64::from(flags & !MFD_CLOEXEC)], &name)?;
-    let file = OpenFile::new(cx.host(), answer.get::<DescInfo>(0)?, Some((&answer, 0)), true);
+    let file = OpenFile::new(cx.host(), answer.get::<DescInfo>(0)?, Some(&answer), true);
     drop(answer);
     cx.install(file, flags & MFD_CLOEXEC != 0)
 }

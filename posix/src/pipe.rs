@@ -30,7 +30,7 @@ fn sys_pipe2(cx: &mut Cx<'_>, at: UserRef<[i32; 2]>, flags: u32) -> SysResult<us
     let (host, fds) = (cx.host(), &cx.process().fds);
     fds.room(2, cx.fd_limit())?;
     let answer = host.call(Op::Pipe, &[u64::from(flags & !O_CLOEXEC)])?;
-    let end = |off| Ok(OpenFile::new(host, answer.get::<DescInfo>(off)?, Some((&answer, 0)), true));
+    let end = |off| Ok(OpenFile::new(host, answer.get::<DescInfo>(off)?, Some(&answer), true));
     let ends: SysResult<_> = end(0).and_then(|r| Ok([r, end(size_of::<DescInfo>())?]));
     drop(answer);
     cx.install_pair(at, ends?, flags & O_CLOEXEC != 0)
@@ -48,7 +48,7 @@ fn sys_eventfd2(cx: &mut Cx<'_>, initial: u32, flags: u32) -> SysResult<usize> {
     }
     cx.process().fds.room(1, cx.fd_limit())?;
     let answer = cx.host().call(Op::EventFd, &[initial.into(), u64::from(flags & !EFD_CLOEXEC)])?;
-    let file = OpenFile::new(cx.host(), answer.get::<DescInfo>(0)?, Some((&answer, 0)), true);
+    let file = OpenFile::new(cx.host(), answer.get::<DescInfo>(0)?, Some(&answer), true);
     drop(answer);
     cx.install(file, flags & EFD_CLOEXEC != 0)
 }

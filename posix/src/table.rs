@@ -93,6 +93,13 @@ const FAMILIES: &[&[Row]] = &[
     crate::dirs::ROWS,
     crate::pipe::ROWS,
     crate::ioctl::ROWS,
+    crate::epoll::ROWS,
+    crate::poll::ROWS,
+    crate::timerfd::ROWS,
+    crate::signalfd::ROWS,
+    crate::socket::ROWS,
+    crate::sockopt::ROWS,
+    crate::msg::ROWS,
 ];
 
 /// Largest number in the table, plus one.

@@ -132,6 +132,12 @@ impl FdTable {
         self.locks.store(true, Ordering::Relaxed);
     }
 
+    /// The open file that stands for a description, if there is one.
+    pub fn find(&self, desc: u32) -> Option<Arc<OpenFile>> {
+        let slots = self.slots.lock();
+        slots.list.iter().flatten().find(|e| e.file.desc() == desc).map(|e| e.file.clone())
+    }
+
     /// FD_CLOEXEC of a descriptor.
     pub fn cloexec(&self, fd: i32) -> SysResult<bool> {
         self.slots.lock().get(fd).map(|e| e.cloexec)

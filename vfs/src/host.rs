@@ -43,6 +43,8 @@ pub struct Hooks {
 pub trait Watch: Send + Sync {
     /// The key was woken.
     fn changed(&self, host: &Host);
+    /// The open file that is watched is closed.
+    fn gone(&self);
 }
 
 /// The line to the monitor and the platform that it runs over.
@@ -55,6 +57,7 @@ pub struct Host {
     hooks: Hooks,
     watches: Mutex<BTreeMap<u32, Vec<Weak<dyn Watch>>>>,
     forks: AtomicU32,
+    epoch: AtomicU32,
 }
 
 impl Host {
@@ -69,6 +72,7 @@ impl Host {
             hooks,
             watches: Mutex::new(Rank::Leaf, BTreeMap::new()),
             forks: AtomicU32::new(0),
+            epoch: AtomicU32::new(0),
         }
     }
 
@@ -76,6 +80,12 @@ impl Host {
     pub fn rebind(&self) {
         *self.control.lock() = self.platform.control();
         *self.side.lock() = MemberSide::new();
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Changes with every clone: what was armed before was armed for another member.
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Relaxed)
     }
 
     /// The control region.
@@ -115,8 +125,17 @@ impl Host {
 
     /// A key's event: tells the watchers, then wakes the threads that wait for it.
     pub fn changed(&self, key: u32) {
-        let list = self.watches.lock().get(&key).cloned().unwrap_or_default();
-        for w in list.iter().filter_map(Weak::upgrade) {
+        // Mostly there is one watcher or none: no allocation for those.
+        let (mut few, mut many) = ([const { None }; 4], Vec::new());
+        if let Some(list) = self.watches.lock().get(&key) {
+            for (i, w) in list.iter().filter_map(Weak::upgrade).enumerate() {
+                match few.get_mut(i) {
+                    Some(place) => *place = Some(w),
+                    None => many.push(w),
+                }
+            }
+        }
+        for w in few.iter().flatten().chain(&many) {
             w.changed(self);
         }
         (self.hooks.wake)(key);

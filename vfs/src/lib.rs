@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+pub mod epoll;
 pub mod fdtable;
 pub mod file;
 pub mod host;
@@ -15,4 +16,5 @@ pub mod record;
 pub mod region;
 pub mod ring_io;
 pub mod server;
+pub mod timerfd;
 pub mod tty;

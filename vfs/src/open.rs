@@ -32,7 +32,7 @@ pub fn open(
     let args = [dir, u64::from(how.flags), u64::from(how.mode), how.resolve];
     let answer = host.call_with(Op::Open, &args, path)?;
     match answer.value(0) {
-        0 => Ok(OpenFile::new(host, answer.get::<DescInfo>(0)?, Some((&answer, 0)), true)),
+        0 => Ok(OpenFile::new(host, answer.get::<DescInfo>(0)?, Some(&answer), true)),
         1 => {
             let fd = answer.value(1) as i32;
             drop(answer);
@@ -54,5 +54,5 @@ fn reopen(host: &'static Host, fds: &FdTable, fd: i32, flags: u32) -> SysResult<
         return Err(Errno::ENXIO);
     }
     let answer = host.call(Op::Reopen, &[u64::from(file.desc()), u64::from(flags)])?;
-    Ok(OpenFile::new(host, answer.get::<DescInfo>(0)?, Some((&answer, 0)), true))
+    Ok(OpenFile::new(host, answer.get::<DescInfo>(0)?, Some(&answer), true))
 }

@@ -114,24 +114,12 @@ impl RingView {
         }
     }
 
-    /// Moves what is there into `io`, from `skip` bytes behind the front; `keep` leaves it in the ring (MSG_PEEK).
-    pub fn pull(&self, host: &Host, io: &mut IoBuf<'_>, skip: u32, keep: bool) -> SysResult<usize> {
+    /// Moves what is there into `io`; `keep` leaves it in the ring (MSG_PEEK).
+    pub fn pull(&self, host: &Host, io: &mut IoBuf<'_>, keep: bool) -> SysResult<usize> {
         let moved = self.with_lock(host, Side::Reader, |ring| {
-            let mut used = self.ready(host)?;
-            if skip > 0 && used <= skip && used > 0 {
-                ring.arm(Side::Reader, host.slot());
-                used = ring.used().map_err(broken)?;
-                if used <= skip {
-                    return if ring.closed() & (CLOSED_WRITE | CLOSED_LOCAL) != 0 {
-                        Ok(0)
-                    } else {
-                        Err(Errno::EAGAIN)
-                    };
-                }
-            }
-            let n = (used.saturating_sub(skip) as usize).min(io.left());
+            let n = (self.ready(host)? as usize).min(io.left());
             let mut moved = 0;
-            for (at, len) in ring.read_spans(skip, n as u32) {
+            for (at, len) in ring.read_spans(0, n as u32) {
                 if len > 0 {
                     match io.put_region(&self.view, at, len) {
                         Ok(m) => moved += m,
@@ -171,7 +159,8 @@ impl RingView {
         }
     }
 
-    /// Moves from `io` what fits, but nothing if less than `least` bytes fit.
+    /// Moves from `io` what fits, but nothing if less than `least` bytes fit. When not all fits, the writer is armed: who
+    /// learns of a short write waits for room as after EAGAIN.
     pub fn push(&self, host: &Host, io: &mut IoBuf<'_>, least: u32) -> SysResult<usize> {
         let moved = self.with_lock(host, Side::Writer, |ring| {
             let n = (self.room(host, least)? as usize).min(io.left());
@@ -186,6 +175,11 @@ impl RingView {
                 }
             }
             ring.commit_write(moved as u32);
+            let short = moved == n && io.left() > 0;
+            if short && self.room(host, self.cap / 4).is_ok() && ring.object() != 0 {
+                // Room came between the last look and arming; nobody else would tell.
+                host.platform.notify(host.slot(), ring.object());
+            }
             Ok(moved)
         })?;
         if moved > 0 {

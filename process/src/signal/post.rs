@@ -28,7 +28,7 @@ pub fn post_process(p: &Arc<Process>, info: SigInfo) -> SysResult<()> {
             if let Some(t) = choose(p, signo) {
                 notify(&t);
             }
-            kernel().sched.wake(p.signals.arrival_key());
+            kernel().host.changed(p.signals.arrival_key());
         }
         Some(Added::Coalesced) | None => {}
     }
@@ -53,7 +53,7 @@ pub fn post_thread(t: &Arc<Thread>, info: SigInfo) -> SysResult<()> {
             if wants(t, signo) {
                 notify(t);
             }
-            kernel().sched.wake(p.signals.arrival_key());
+            kernel().host.changed(p.signals.arrival_key());
         }
     }
     Ok(())

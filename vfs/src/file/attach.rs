@@ -28,15 +28,10 @@ impl Attachment {
         self.0.clone()
     }
 
-    /// From region `index` of a reply and the info in it.
-    pub fn of_answer(
-        host: &'static Host,
-        answer: &Answer<'_>,
-        info: &DescInfo,
-        index: usize,
-    ) -> SysResult<Self> {
-        let region = answer.region(index).ok_or(Errno::EIO)?;
-        let held = Held::take(host, region)?;
+    /// From a reply's region and the info in it.
+    pub fn of_answer(host: &'static Host, answer: &Answer<'_>, info: &DescInfo) -> SysResult<Self> {
+        let named = [0, 1].into_iter().filter_map(|i| answer.region(i)).find(|r| r.id == info.region);
+        let held = Held::take(host, named.ok_or(Errno::EIO)?)?;
         let view = held.view()?;
         let input = RingView::new(view.clone(), info.in_off, info.ring_cap)?;
         let output = RingView::new(view, info.out_off, info.ring_cap)?;
@@ -48,7 +43,7 @@ impl Attachment {
         loop {
             let info: DescInfo = f.host().call(Op::DescInfo, &[u64::from(f.desc())])?.get(0)?;
             let answer = f.host().call(Op::AttachRegion, &[u64::from(f.desc())])?;
-            match Self::of_answer(f.host(), &answer, &info, 0) {
+            match Self::of_answer(f.host(), &answer, &info) {
                 Err(Errno::EAGAIN) => {}
                 done => return done,
             }

@@ -22,8 +22,16 @@ pub trait LocalFile: Send + Sync {
     fn poll(&self, host: &Host) -> PollEvents;
     /// What wakes when it becomes ready; 0: time alone ([`LocalFile::deadline`]).
     fn key(&self) -> u32;
+    /// True if time alone can make it ready.
+    fn timed(&self) -> bool {
+        false
+    }
     /// When it becomes ready by time alone (monotonic ns).
     fn deadline(&self, _host: &Host) -> Option<u64> {
+        None
+    }
+    /// As [`super::OpenFile::edge`].
+    fn edge(&self) -> Option<u64> {
         None
     }
     /// The name that /proc/self/fd shows.

@@ -9,14 +9,14 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use abi::errno::{Errno, SysResult};
 use abi::fs::{O_NONBLOCK, OpenFlags, S_IFMT, Stat};
 use abi::poll::PollEvents;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use platform::Platform;
 use platform::sync::{Mutex, Rank};
 use protocol::Op;
 use protocol::desc::{DescInfo, Kind, ST_NO_DELEGATE, ST_TTY};
 
-use crate::host::{Answer, Host};
+use crate::host::{Answer, Host, Watch};
 use crate::io::IoBuf;
 use crate::region::Held;
 
@@ -28,12 +28,14 @@ mod own;
 mod pipe;
 mod position;
 mod regular;
+mod socket;
 mod stream;
 
 pub use attach::Attachment;
 pub use local::LocalFile;
 pub use own::{Own, OwnMaker};
 pub use pipe::Pipe;
+pub use socket::{Receive, Received, Socket};
 
 /// Up to three keys that a waiter registers for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +83,7 @@ enum Body {
     Device,
     Pipe(Pipe),
     EventFd(eventfd::EventFd),
+    Socket(Socket),
     Stream,
     Path,
     Local(Arc<dyn LocalFile>),
@@ -98,24 +101,17 @@ pub struct OpenFile {
     /// Another member holds it in this one's place, or the process is gone: no close is sent.
     given_away: AtomicBool,
     owner: Mutex<Owner>,
+    /// Epoll items that watch it.
+    watches: Mutex<Vec<Weak<dyn Watch>>>,
 }
 
 impl OpenFile {
-    /// The description that a reply names. `answer` and `region` say where the reply brought its region, if it did. A
-    /// file just opened (`fresh`) has its offset at 0 here.
-    pub fn new(
-        host: &'static Host,
-        info: DescInfo,
-        answer: Option<(&Answer<'_>, usize)>,
-        fresh: bool,
-    ) -> Arc<Self> {
+    /// The description that a reply names; `answer` is the reply, which may have brought its region. A file just opened
+    /// (`fresh`) has its offset at 0 here.
+    pub fn new(host: &'static Host, info: DescInfo, answer: Option<&Answer<'_>>, fresh: bool) -> Arc<Self> {
         let kind = Kind::from_u32(info.kind).unwrap_or(Kind::Path);
-        let place = || match answer {
-            Some((a, index)) if a.region(index).is_some() => {
-                Attachment::of_answer(host, a, &info, index).unwrap_or_default()
-            }
-            _ => Attachment::default(),
-        };
+        // What cannot be attached now is tried again on first use.
+        let place = || answer.and_then(|a| Attachment::of_answer(host, a, &info).ok()).unwrap_or_default();
         let body = match kind {
             Kind::File | Kind::Generated => {
                 Body::File(regular::Regular::new(fresh.then_some(0), info.state & ST_NO_DELEGATE != 0))
@@ -125,7 +121,8 @@ impl OpenFile {
             Kind::Pipe => Body::Pipe(Pipe::new(place())),
             Kind::EventFd => Body::EventFd(eventfd::EventFd::default()),
             Kind::Stream => Body::Stream,
-            Kind::Socket | Kind::Path | Kind::Local => Body::Path,
+            Kind::Socket => Body::Socket(Socket::new(&info, place())),
+            Kind::Path | Kind::Local => Body::Path,
         };
         let file = Arc::new(Self {
             host,
@@ -135,8 +132,9 @@ impl OpenFile {
             local_flags: AtomicU32::new(0),
             given_away: AtomicBool::new(false),
             owner: Mutex::new(Rank::Leaf, Owner::default()),
+            watches: Mutex::new(Rank::Leaf, Vec::new()),
         });
-        if let (Body::EventFd(e), Some((answer, _))) = (&file.body, answer) {
+        if let (Body::EventFd(e), Some(answer)) = (&file.body, answer) {
             e.attach(&file, answer);
         }
         file
@@ -153,6 +151,7 @@ impl OpenFile {
             local_flags: AtomicU32::new(flags),
             given_away: AtomicBool::new(false),
             owner: Mutex::new(Rank::Leaf, Owner::default()),
+            watches: Mutex::new(Rank::Leaf, Vec::new()),
         })
     }
 
@@ -208,6 +207,14 @@ impl OpenFile {
     pub fn as_pipe(&self) -> Option<&Pipe> {
         match &self.body {
             Body::Pipe(p) => Some(p),
+            _ => None,
+        }
+    }
+
+    /// The socket.
+    pub fn as_socket(&self) -> Option<&Socket> {
+        match &self.body {
+            Body::Socket(s) => Some(s),
             _ => None,
         }
     }
@@ -273,6 +280,7 @@ impl OpenFile {
             Body::Device => device::read(self.kind, self.host.platform, io),
             Body::Pipe(p) => p.read(self, io),
             Body::EventFd(e) => e.read(self, io),
+            Body::Socket(s) => s.receive(self, io, Receive::default()).map(|r| r.bytes),
             Body::Stream => stream::read(self, io),
             Body::Path => Err(Errno::EBADF),
             Body::Local(l) => l.read(self.host, io),
@@ -289,6 +297,7 @@ impl OpenFile {
             Body::Device => device::write(self.kind, io),
             Body::Pipe(p) => p.write(self, io),
             Body::EventFd(e) => e.write(self, io),
+            Body::Socket(s) => s.send(self, io),
             Body::Stream => stream::write(self, io),
             Body::Path => Err(Errno::EBADF),
             Body::Local(l) => l.write(self.host, io),
@@ -298,7 +307,7 @@ impl OpenFile {
 
     /// True if it has places: otherwise pread(2), pwrite(2) and lseek(2) answer ESPIPE.
     pub fn seekable(&self) -> bool {
-        !matches!(self.body, Body::Pipe(_) | Body::Stream)
+        !matches!(self.body, Body::Pipe(_) | Body::Socket(_) | Body::Stream)
     }
 
     /// pread(2).
@@ -391,6 +400,7 @@ impl OpenFile {
             Body::File(_) | Body::Dir | Body::Device | Body::Own(_) => ALWAYS,
             Body::Pipe(p) => p.poll(self, want),
             Body::EventFd(e) => e.poll(self, want),
+            Body::Socket(s) => s.poll(self, want, exclusive),
             Body::Stream => stream::poll(self, exclusive),
             Body::Path => PollEvents::POLLNVAL,
             Body::Local(l) => l.poll(self.host),
@@ -406,6 +416,7 @@ impl OpenFile {
     pub fn keys(&self) -> Keys {
         match &self.body {
             Body::Local(l) => Keys::one(l.key()),
+            Body::Socket(s) => s.keys(self),
             Body::Pipe(p) => {
                 let mut keys = Keys::one(self.info.object);
                 if let Ok(ring) = p.ring(self) {
@@ -419,12 +430,47 @@ impl OpenFile {
 
     /// True if a blocking write(2) goes on until all is written.
     pub fn is_stream(&self) -> bool {
-        matches!(self.body, Body::Pipe(_) | Body::Stream)
+        match &self.body {
+            Body::Socket(s) => s.is_stream(),
+            Body::Pipe(_) | Body::Stream => true,
+            _ => false,
+        }
     }
 
     /// When a blocking read (or write) that begins now gives up: SO_RCVTIMEO, SO_SNDTIMEO; socket(7).
-    pub fn timeout(&self, _clock: &dyn Platform, _reading: bool) -> Option<u64> {
-        None
+    pub fn timeout(&self, clock: &dyn Platform, reading: bool) -> Option<u64> {
+        let limit = self.as_socket()?.timeout(reading)?;
+        Some(clock.monotonic().saturating_add(limit))
+    }
+
+    /// Arms `want` though it may be there already: what comes next wakes [`OpenFile::keys`] (edge-triggered interest).
+    pub fn arm(&self, want: PollEvents) {
+        match &self.body {
+            Body::Pipe(p) => p.arm(self, want),
+            Body::EventFd(e) => e.arm(self, want),
+            Body::Socket(s) => s.arm(self, want),
+            _ => {}
+        }
+    }
+
+    /// Changes when there is something new to tell an edge-triggered watcher of; `None`: every event is new.
+    pub fn edge(&self, want: PollEvents) -> Option<u64> {
+        match &self.body {
+            Body::Pipe(p) => p.edge(self),
+            Body::Socket(s) => s.edge(want),
+            Body::Local(l) => l.edge(),
+            _ => None,
+        }
+    }
+
+    /// `watch` is told when the file is closed.
+    pub(crate) fn watched_by(&self, watch: Weak<dyn Watch>) {
+        self.watches.lock().push(watch);
+    }
+
+    /// Ends [`OpenFile::watched_by`].
+    pub(crate) fn not_watched_by(&self, watch: &Weak<dyn Watch>) {
+        self.watches.lock().retain(|w| !Weak::ptr_eq(w, watch));
     }
 
     /// When the file becomes ready by time alone (monotonic ns).
@@ -463,6 +509,7 @@ impl OpenFile {
             Body::Device => Body::Device,
             Body::Pipe(_) => Body::Pipe(Pipe::new(Attachment::default())),
             Body::EventFd(_) => Body::EventFd(eventfd::EventFd::default()),
+            Body::Socket(s) => Body::Socket(s.for_child()),
             Body::Stream => Body::Stream,
             Body::Path => Body::Path,
             Body::Local(l) => Body::Local(l.clone()),
@@ -480,12 +527,15 @@ impl OpenFile {
             local_flags: AtomicU32::new(self.local_flags.load(Ordering::Relaxed)),
             given_away: AtomicBool::new(false),
             owner: Mutex::new(Rank::Leaf, self.owner()),
+            watches: Mutex::new(Rank::Leaf, Vec::new()),
         })
     }
 }
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
+        let watches = core::mem::take(&mut *self.watches.lock());
+        watches.iter().filter_map(Weak::upgrade).for_each(|w| w.gone());
         if self.info.desc != 0 && !*self.given_away.get_mut() {
             // NOREPLY without data cannot fail.
             let _ = self.host.post(Op::Close, &[u64::from(self.info.desc)], &[]);

@@ -51,7 +51,7 @@ impl Pipe {
         if io.left() == 0 {
             return Ok(0);
         }
-        self.with(f, |ring| ring.pull(f.host(), io, 0, false))
+        self.with(f, |ring| ring.pull(f.host(), io, false))
     }
 
     /// A step of write(2). Up to PIPE_BUF bytes go in one piece.
@@ -85,6 +85,10 @@ impl Pipe {
                 }
             }
             if flags.writable() {
+                if !want.intersects(PollEvents::POLLOUT | PollEvents::POLLWRNORM) {
+                    // Who waits for the end of all readers alone is told of it, too.
+                    ring.ring().arm(Side::Writer, f.host().slot());
+                }
                 let closed = ring.ring().closed() & CLOSED_READ != 0;
                 let least = (PIPE_BUF as u32).min(ring.ring().capacity());
                 let room = if want.intersects(PollEvents::POLLOUT | PollEvents::POLLWRNORM) {
@@ -97,9 +101,6 @@ impl Pipe {
                 }
                 if closed && !flags.readable() {
                     ready |= PollEvents::POLLERR;
-                } else if !closed {
-                    // The end of all readers is told to those who wait for it alone, too.
-                    ring.ring().arm(Side::Writer, f.host().slot());
                 }
             }
             Ok(ready)
@@ -107,16 +108,22 @@ impl Pipe {
         .unwrap_or(PollEvents::POLLERR)
     }
 
-    /// Arms the sides of `want` whether or not they are ready (edge-triggered interest).
+    /// Arms the reader of `want` whether or not it is ready: what is written next is told. A writer is armed when it finds
+    /// no room.
     pub fn arm(&self, f: &OpenFile, want: PollEvents) {
         let Ok(ring) = self.ring(f) else { return };
         let flags = f.open_flags();
         if flags.readable() && want.intersects(PollEvents::POLLIN | PollEvents::POLLRDNORM) {
             ring.ring().arm(Side::Reader, f.host().slot());
         }
-        if flags.writable() {
-            ring.ring().arm(Side::Writer, f.host().slot());
-        }
+    }
+
+    /// Changes when something new is there to be told of.
+    pub fn edge(&self, f: &OpenFile) -> Option<u64> {
+        let ring = self.ring(f).ok()?;
+        let ring = ring.ring();
+        let at = if f.open_flags().readable() { ring.tail() } else { ring.head() };
+        Some(u64::from(at) | u64::from(ring.closed()) << 32)
     }
 
     /// FIONREAD.
@@ -133,7 +140,7 @@ impl Pipe {
     pub fn set_capacity(&self, f: &OpenFile, bytes: u32) -> SysResult<u32> {
         let args = [u64::from(f.desc()), u64::from(bytes)];
         let answer = f.host().call(protocol::Op::PipeSize, &args)?;
-        let place = Attachment::of_answer(f.host(), &answer, &answer.get::<DescInfo>(0)?, 0)?;
+        let place = Attachment::of_answer(f.host(), &answer, &answer.get::<DescInfo>(0)?)?;
         *self.place.lock() = place;
         Ok(answer.ret() as u32)
     }
