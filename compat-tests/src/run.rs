@@ -21,6 +21,9 @@ use crate::{compile, diff, tree};
 const ENVIRONMENT: [(&str, &str); 4] =
     [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/"), ("LC_ALL", "C"), ("TERM", "dumb")];
 
+/// Names a folder with a root's files that a case may change: hosted the root itself, as it is a scratch layer there.
+const SCRATCH_ROOT: &str = "SCRATCH_ROOT";
+
 struct Session {
     offshoot: Option<PathBuf>,
     out: PathBuf,
@@ -134,7 +137,7 @@ impl Session {
         let scratch = TempDir::new("native")?;
         let mut command = Command::new(&program[0]);
         command.args(&program[1..]).args(&case.header.args).current_dir(scratch.path());
-        command.env_clear().envs(ENVIRONMENT);
+        command.env_clear().envs(ENVIRONMENT).env(SCRATCH_ROOT, ".");
         observe(command, case, &scratch)
     }
 }
@@ -150,6 +153,7 @@ fn hosted(offshoot: &Path, case: &Case, program: &[String]) -> Result<Seen> {
     for (key, value) in ENVIRONMENT {
         command.arg("-e").arg(format!("{key}={value}"));
     }
+    command.arg("-e").arg(format!("{SCRATCH_ROOT}=/"));
     command.arg("--").args(program).args(&case.header.args);
     command.env_clear().envs(ENVIRONMENT);
     // Where the command itself keeps its run-time files.
