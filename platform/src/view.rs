@@ -44,6 +44,13 @@ impl RegionView {
         // SAFETY: off is within the mapping, checked above.
         unsafe { self.0.ptr.add(off) }
     }
+
+    /// Copies `len` bytes of another region's `from` to `off` here; also within one region, even if the ranges overlap.
+    pub fn copy_from(&self, off: usize, other: &RegionView, from: usize, len: usize) {
+        let (dst, src) = (self.addr(off, len), other.addr(from, len));
+        // SAFETY: both ranges are in their mappings (addr checks), which are mapped as long as self and other live.
+        unsafe { core::ptr::copy(src.as_ptr(), dst.as_ptr(), len) }
+    }
 }
 
 impl SharedMem for RegionView {

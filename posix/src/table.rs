@@ -93,6 +93,8 @@ const FAMILIES: &[&[Row]] = &[
     crate::dirs::ROWS,
     crate::pipe::ROWS,
     crate::ioctl::ROWS,
+    crate::splice::ROWS,
+    crate::inotify::ROWS,
     crate::epoll::ROWS,
     crate::poll::ROWS,
     crate::timerfd::ROWS,

@@ -31,6 +31,7 @@ impl Segments {
 enum Place<'a> {
     User { platform: &'static dyn Platform, segments: Segments, index: usize, at: usize },
     Source(&'a [u8]),
+    Region(&'a RegionView, usize),
     Target(&'a mut [u8]),
 }
 
@@ -70,6 +71,11 @@ impl<'a> IoBuf<'a> {
     pub fn source(bytes: &'a [u8]) -> Self {
         let n = bytes.len();
         Self::new(Place::Source(bytes), n)
+    }
+
+    /// Bytes of a region to be written.
+    pub fn region(view: &'a RegionView, off: usize, len: usize) -> Self {
+        Self::new(Place::Region(view, off), len)
     }
 
     /// A buffer of the kernel to be filled.
@@ -185,6 +191,11 @@ impl<'a> IoBuf<'a> {
             self.advance(n);
             return Ok(n);
         }
+        if let Place::Region(from, at) = &self.place {
+            view.copy_from(off, from, at + self.done, n);
+            self.advance(n);
+            return Ok(n);
+        }
         self.each(n, &mut |p, addr, at, len| p.copy_in_region(view, off + at, addr, len))
     }
 
@@ -193,6 +204,11 @@ impl<'a> IoBuf<'a> {
         let n = bytes.len().min(self.left);
         if let Place::Source(from) = &self.place {
             bytes[..n].copy_from_slice(&from[self.done..self.done + n]);
+            self.advance(n);
+            return Ok(n);
+        }
+        if let Place::Region(from, at) = &self.place {
+            from.read(at + self.done, &mut bytes[..n]);
             self.advance(n);
             return Ok(n);
         }

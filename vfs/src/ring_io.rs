@@ -139,6 +139,16 @@ impl RingView {
         Ok(moved)
     }
 
+    /// Consumes `n` bytes that were peeked at, or what is left of them.
+    pub fn skip(&self, host: &Host, n: usize) -> SysResult<()> {
+        self.with_lock(host, Side::Reader, |ring| {
+            ring.commit_read(ring.used().map_err(broken)?.min(n as u32));
+            Ok(())
+        })?;
+        self.wake(host, Side::Writer);
+        Ok(())
+    }
+
     /// Room to write, at least `least`: EAGAIN, with the writer armed, when there is less; EPIPE when nobody reads.
     pub fn room(&self, host: &Host, least: u32) -> SysResult<u32> {
         let ring = self.ring();

@@ -321,6 +321,25 @@ impl OpenFile {
         }
     }
 
+    /// Hands bytes of a file to `take`, from an offset on, up to `len`; 0 at the end. EINVAL for what has no places.
+    pub fn lend_at(
+        &self,
+        at: u64,
+        len: usize,
+        take: &mut dyn FnMut(&mut IoBuf<'_>) -> SysResult<usize>,
+    ) -> SysResult<usize> {
+        self.check(OpenFlags::readable)?;
+        if let Body::File(r) = &self.body {
+            return r.lend_at(self, at, len, take);
+        }
+        if !matches!(self.body, Body::Own(_) | Body::Device) {
+            return Err(Errno::EINVAL);
+        }
+        let mut bytes = alloc::vec![0; len.min(0x1_0000)];
+        let n = self.read_at(&mut IoBuf::target(&mut bytes), at)?;
+        if n == 0 { Ok(0) } else { take(&mut IoBuf::source(&bytes[..n])) }
+    }
+
     /// pwrite(2). `append`: at the end, whatever `at` says.
     pub fn write_at(&self, io: &mut IoBuf<'_>, at: u64, append: bool) -> SysResult<usize> {
         match &self.body {

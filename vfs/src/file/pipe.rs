@@ -54,6 +54,21 @@ impl Pipe {
         self.with(f, |ring| ring.pull(f.host(), io, false))
     }
 
+    /// As [`Pipe::read`], but what is read stays (tee(2)).
+    pub fn peek(&self, f: &OpenFile, io: &mut IoBuf<'_>) -> SysResult<usize> {
+        self.with(f, |ring| ring.pull(f.host(), io, true))
+    }
+
+    /// Consumes what was peeked at.
+    pub fn skip(&self, f: &OpenFile, n: usize) -> SysResult<()> {
+        self.with(f, |ring| ring.skip(f.host(), n))
+    }
+
+    /// Bytes that can be written now; EAGAIN for none, EPIPE when nobody reads.
+    pub fn room(&self, f: &OpenFile) -> SysResult<usize> {
+        self.with(f, |ring| ring.room(f.host(), 1).map(|n| n as usize))
+    }
+
     /// A step of write(2). Up to PIPE_BUF bytes go in one piece.
     pub fn write(&self, f: &OpenFile, io: &mut IoBuf<'_>) -> SysResult<usize> {
         if io.left() == 0 {

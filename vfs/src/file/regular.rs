@@ -69,6 +69,24 @@ impl Regular {
         Ok(moved)
     }
 
+    /// Hands the bytes at an offset to `take`, which says how many it used: what a request brings needs no copy between.
+    pub fn lend_at(
+        &self,
+        f: &OpenFile,
+        at: u64,
+        len: usize,
+        take: &mut dyn FnMut(&mut IoBuf<'_>) -> SysResult<usize>,
+    ) -> SysResult<usize> {
+        let want = len.min(SLOT_DATA);
+        let answer = f.host().call(Op::PRead, &[u64::from(f.desc()), want as u64, at])?;
+        let got = (answer.ret() as usize).min(answer.len()).min(want);
+        if got == 0 {
+            return Ok(0);
+        }
+        let (view, off) = answer.place();
+        take(&mut IoBuf::region(view, off, got))
+    }
+
     /// write(2).
     pub fn write(&self, f: &OpenFile, io: &mut IoBuf<'_>) -> SysResult<usize> {
         let Some(held) = self.own(f)? else {
