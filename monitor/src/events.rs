@@ -58,10 +58,10 @@ impl EventsRegion {
         }
     }
 
-    /// Marks a member for the monitor's own attention: it has more requests.
-    pub fn post_self(&self, slot: u32) {
-        if slot < MAX_MEMBERS {
-            events::post(&self.mem, MONITOR_SLOT, slot);
+    /// Marks something for the monitor's own attention: a member that has more requests, or an object.
+    pub fn post_self(&self, event: u32) {
+        if event < MAX_OBJECTS {
+            events::post(&self.mem, MONITOR_SLOT, event);
         }
     }
 
@@ -79,6 +79,12 @@ impl EventsRegion {
     /// Takes what is pending for the monitor.
     pub fn take(&self, each: impl FnMut(u32)) {
         events::take_all(&self.mem, MONITOR_SLOT, each);
+    }
+
+    /// Takes what is pending for a member.
+    #[cfg(test)]
+    pub fn take_for(&self, slot: u32, each: impl FnMut(u32)) {
+        events::take_all(&self.mem, slot, each);
     }
 
     /// Announces that the monitor is about to sleep; false when something is pending.

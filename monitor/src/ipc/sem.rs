@@ -185,8 +185,9 @@ pub fn control(fam: &mut Family, call: &Call, creds: &Creds) -> OpResult {
             if new.iter().any(|v| *v > SEMVMX) {
                 return Err(Errno::ERANGE);
             }
-            for n in 0..set.values.len() {
-                set.set(n, new[n], call.pid);
+            let all = 0..set.values.len();
+            for (n, value) in all.zip(new) {
+                set.set(n, value, call.pid);
             }
             wake(fam, Kind::Sem, id);
             Answer::ok()

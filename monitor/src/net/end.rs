@@ -54,7 +54,7 @@ pub fn shutdown(fam: &mut Family, id: SocketId, how: i32) -> Result<(), Errno> {
 
 /// The queue's connections are refused, and accept(2) fails. A TCP socket can be used for something else then.
 fn stop_listening(fam: &mut Family, id: SocketId, fresh: bool) {
-    let Ok(s) = fam.net.get_mut(id) else { return };
+    let Some(s) = fam.net.get_mut(id).ok().filter(|s| s.is_listening()) else { return };
     let State::Listening(l) = std::mem::replace(&mut s.state, State::Idle) else { return };
     if let (true, Some(addr)) = (fresh, s.local.inet()) {
         s.host = None;
@@ -126,6 +126,7 @@ fn part(fam: &mut Family, id: SocketId, mate: SocketId) {
     }
     if let Ok(Some(r)) = fam.net.get(id).map(|s| &s.rings) {
         let (input, output) = (r.input(), r.output());
+        let mut watch = false;
         if abort {
             // The mate reads what this end reads from elsewhere: its own input is this end's output.
             if output.error() == 0 {
@@ -134,13 +135,16 @@ fn part(fam: &mut Family, id: SocketId, mate: SocketId) {
             input.close(CLOSED_READ | CLOSED_WRITE);
         } else if tcp {
             // The mate may still write: that is answered with a reset, once it does.
-            input.arm(Side::Reader, protocol::MONITOR_SLOT);
+            watch = true;
         } else {
             input.close(CLOSED_READ);
         }
         output.close(CLOSED_WRITE | CLOSED_READ);
         wake_both(&input, &fam.events, object);
         wake_both(&output, &fam.events, object);
+        if watch {
+            input.arm(Side::Reader, protocol::MONITOR_SLOT);
+        }
     }
     wake(fam, mate);
 }

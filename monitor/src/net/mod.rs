@@ -21,6 +21,8 @@ mod publish;
 mod relay;
 mod socket;
 mod table;
+#[cfg(test)]
+mod tests;
 mod udp;
 mod unix;
 

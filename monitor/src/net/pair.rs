@@ -85,7 +85,11 @@ pub(super) fn join(fam: &mut Family, a: SocketId, b: SocketId) -> Result<(), Err
 pub(super) fn wake_both(ring: &Ring<'_, Mapped>, events: &EventsRegion, object: u32) {
     for side in [Side::Reader, Side::Writer] {
         ring.take_waiters(side, |slot| {
-            events.post(slot, object);
+            if slot == protocol::MONITOR_SLOT {
+                events.post_self(object);
+            } else {
+                events.post(slot, object);
+            }
         });
     }
 }

@@ -28,6 +28,9 @@ pub struct Claim {
     pub peer: Option<SocketAddr>,
 }
 
+/// The host, as the family sees it: the source of what comes from the host's own loopback.
+pub const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+
 /// Claims of one protocol.
 #[derive(Default)]
 pub struct Ports {

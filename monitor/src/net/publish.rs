@@ -10,7 +10,7 @@ use rustix::event::epoll::EventFlags;
 use rustix::net::sockopt;
 
 use super::host::{self, HostLink, published_token};
-use super::ports::OWN_V4;
+use super::ports::{GATEWAY_V4, OWN_V4};
 use super::{SocketId, listen, udp};
 use crate::config::Publish;
 use crate::family::Family;
@@ -72,6 +72,35 @@ fn targets(port: u16) -> [SocketAddr; 3] {
         .map(|ip| SocketAddr::new(ip, port))
 }
 
+/// How a peer at the host's side is shown to a guest's socket. The host's loopback is not the family's, and an IPv4 socket
+/// knows no IPv6 peers: such peers are the gateway, as with other containers.
+fn shown(domain: u16, peer: SocketAddr) -> SocketAddr {
+    if peer.ip().is_loopback() || (peer.is_ipv6() && domain == AF_INET) {
+        return SocketAddr::new(GATEWAY_V4.into(), peer.port());
+    }
+    peer
+}
+
+/// The source of a datagram at a published port, for the guest's socket that gets it.
+pub(super) fn shown_to(fam: &Family, id: SocketId, peer: SocketAddr) -> SocketAddr {
+    shown(fam.net.get(id).map_or(AF_INET, |s| s.domain), peer)
+}
+
+/// The same for a socket that is not known yet: what a connected one has as its peer.
+pub(super) fn shown_to_any(peer: SocketAddr) -> SocketAddr {
+    shown(AF_INET6, peer)
+}
+
+/// The inverse, for an answer that goes out by a published datagram port.
+pub(super) fn real(p: &Published, to: SocketAddr) -> SocketAddr {
+    if to.ip() != IpAddr::V4(GATEWAY_V4) {
+        return to;
+    }
+    let v6 = host::local_address(&p.fd).is_some_and(|a| a.is_ipv6());
+    let ip = if v6 { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    SocketAddr::new(ip, to.port())
+}
+
 /// Something came at a published port.
 pub(super) fn ready(fam: &mut Family, index: usize) {
     let Some(p) = fam.net.published.get(index) else { return };
@@ -92,7 +121,10 @@ pub(super) fn ready(fam: &mut Family, index: usize) {
         }
         let Some((fd, peer)) = fam.net.published.get(index).and_then(|p| host::take(&p.fd)) else { return };
         match found {
-            Some((id, to)) => host::admit(fam, id, fd, peer, to),
+            Some((id, to)) => {
+                let peer = shown_to(fam, id, peer);
+                host::admit(fam, id, fd, peer, to);
+            }
             None => HostLink::new(fd).reset_on_close(),
         }
     }

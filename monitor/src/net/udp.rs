@@ -168,6 +168,7 @@ fn send_out(
         && fam.net.get(id)?.host.is_none()
     {
         let domain = if host::local_address(&p.fd).is_some_and(|a| a.is_ipv6()) { AF_INET6 } else { AF_INET };
+        let to = publish::real(p, to);
         return sent(
             rustix::net::sendto(&p.fd, payload, SendFlags::DONTWAIT, &for_domain(domain, to)),
             payload,
@@ -239,7 +240,9 @@ pub(super) fn receive_published(fam: &mut Family, index: usize) {
                     continue;
                 };
                 let targets = publish::datagram_targets(guest);
-                if let Some(to) = targets.into_iter().find_map(|to| fam.net.udp.receiver(to, from)) {
+                let shown = publish::shown_to_any(from);
+                if let Some(to) = targets.into_iter().find_map(|to| fam.net.udp.receiver(to, shown)) {
+                    let from = publish::shown_to(fam, to, from);
                     hand_over(fam, to, from, &buf[..n]);
                 }
             }
