@@ -1,5 +1,6 @@
 #!/usr/bin/bash
 # Subshells are copies: nothing they change comes back.
+cd /
 x=1
 (x=2; cd /tmp; echo "$x $PWD")
 echo "$x $PWD"

@@ -71,7 +71,7 @@ impl Fixtures {
             ("empty", Vec::new()),
             ("aarch64", patched(MACHINE, AARCH64)),
             ("i386", patched(CLASS, CLASS_32)),
-            ("truncated", program[..program.len() / 4].to_vec()),
+            ("truncated", program[..100].to_vec()),
             ("header", program[..64].to_vec()),
             ("plain", program.clone()),
             ("lost", lost),
