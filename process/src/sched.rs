@@ -20,7 +20,7 @@ pub struct Sched {
     waiters: Mutex<BTreeMap<u32, Vec<Arc<Registration>>>>,
     /// The way back to user mode must look at more than the result of a call: see [`Sched::request_work`].
     work: AtomicBool,
-    /// When the platform's timer kicks, or did last.
+    /// When the platform's timer kicks, or did last; 0: nothing is left to do about it.
     armed: AtomicU64,
     /// Process id (upper half) and thread id of the running thread, for a look without the lock.
     ids: AtomicU64,
@@ -117,7 +117,9 @@ impl Sched {
 
     /// Lets others run if the running thread's time is over: the timer that [`Sched::arm_for_user`] armed is due.
     pub fn end_slice(&self) {
-        if self.others_ready() && self.armed.load(Ordering::Relaxed) <= kernel().platform.monotonic() {
+        let armed = self.armed.load(Ordering::Relaxed);
+        if armed != 0 && self.others_ready() && armed <= kernel().platform.monotonic() {
+            self.armed.store(0, Ordering::Relaxed);
             self.yield_now();
         }
     }
@@ -325,6 +327,7 @@ impl Sched {
     /// After a clone, in the child: only the calling thread exists. Gives the others, for their contexts to be freed.
     pub fn forget_others(&self) -> Vec<Arc<Thread>> {
         self.waiters.lock().clear();
+        self.armed.store(0, Ordering::Relaxed);
         let mut run = self.run.lock();
         let mut gone: Vec<_> = run.ready.drain(..).collect();
         gone.extend(run.sleepers.drain(..));
