@@ -33,8 +33,7 @@ pub fn start(platform: &'static dyn Platform) -> ! {
 fn first_thread(k: &'static Kernel, pid: u32, program: &Program) -> Arc<Thread> {
     let mm = Arc::new(AddressSpace::new(0));
     mm.limit.store(program.memory, Ordering::Relaxed);
-    let fds = Arc::new(FdTable::from_boot(&k.host, &program.fds));
-    let p = Process::new(pid, mm, fds, Arc::new(ProcessSignals::default()));
+    let p = Process::new(pid, mm, Arc::new(FdTable::default()), Arc::new(ProcessSignals::default()));
     *p.creds.lock() = Creds { ids: program.ids, groups: program.groups.clone() };
     *p.attrs.lock() = Attrs::decode(&program.extra)
         .unwrap_or(Attrs { caps: Caps::of_ids(&program.ids), ..Attrs::default() });
@@ -46,8 +45,9 @@ fn first_thread(k: &'static Kernel, pid: u32, program: &Program) -> Arc<Thread> 
     let thread = Thread::new(pid, p.clone(), Some(k.platform.current_context()));
     process::signal::boot(&p, &thread, program.sigmask, program.ignored);
     p.threads.lock().push(thread.clone());
-    k.processes.lock().push(p);
+    k.processes.lock().push(p.clone());
     k.sched.adopt(thread.clone());
+    p.fds.fill(&k.host, &program.fds);
     thread
 }
 

@@ -243,9 +243,9 @@ impl FdTable {
             .collect()
     }
 
-    /// The table of a fresh member. Entries marked close-on-exec are closed.
-    pub fn from_boot(host: &'static Host, fds: &[BootFd]) -> Self {
-        let table = Self::default();
+    /// Fills the empty table of a fresh member. Entries marked close-on-exec are closed, so a thread must be there that
+    /// can ask the monitor.
+    pub fn fill(&self, host: &'static Host, fds: &[BootFd]) {
         let mut made: Vec<Arc<OpenFile>> = Vec::new();
         for b in fds {
             let known = made.iter().find(|f| f.desc() == b.info.desc).cloned();
@@ -256,10 +256,9 @@ impl FdTable {
             });
             if let (false, Ok(fd)) = (b.cloexec, i32::try_from(b.fd)) {
                 // Numbers in a boot record are in range: they were descriptors before.
-                let _ = table.insert_at(fd, file, false, u64::MAX);
+                let _ = self.insert_at(fd, file, false, u64::MAX);
             }
         }
-        table
     }
 
     /// Before descriptions get another holder: the monitor gets the offsets that are ours, and keeps them while the guard
