@@ -4,7 +4,7 @@ use abi::errno::{Errno, SysResult};
 use abi::signal::*;
 use abi::time::Timespec;
 use abi::user::UserRef;
-use process::signal;
+use process::{signal, threads};
 use protocol::Op;
 
 use crate::arg::Addr;
@@ -190,7 +190,12 @@ fn to_thread(cx: &Cx<'_>, pid: i32, tid: i32, signo: i32, info: SigInfo) -> SysR
         }
         return Ok(0);
     }
-    let (pid, tid) = (pid as u64, tid as u64);
+    let (pid, tid) = (pid as u32, tid as u32);
+    let own = signal::find_thread(cx.process(), tid).is_some();
+    if pid != 0 && (own || !threads::may_be_thread_of(pid, tid)) {
+        return Err(Errno::ESRCH);
+    }
+    let (pid, tid) = (u64::from(pid), u64::from(tid));
     let args = [pid, tid, signo as u64, info.si_code as u32 as u64, info.si_value()];
     cx.host().call(Op::KillThread, &args)?;
     Ok(0)

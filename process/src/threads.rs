@@ -12,6 +12,11 @@ use crate::{Process, Thread};
 const TID_BASE: u32 = 1 << 21;
 const PER_SLOT: u32 = 2048;
 
+/// True when `tid` can be a thread of process `pid`: its first one, or a number that only further threads have.
+pub fn may_be_thread_of(pid: u32, tid: u32) -> bool {
+    tid == pid || tid & TID_BASE != 0
+}
+
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A thread id that no other thread of the family has now; EAGAIN when this member has too many threads.
