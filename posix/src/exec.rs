@@ -7,7 +7,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use process::exec::program::ProgramFile;
 use process::exec::{self, Plan};
-use protocol::desc::DescInfo;
 use protocol::op::DIR_CWD;
 
 use crate::arg::{Addr, Fd, PathArg};
@@ -67,23 +66,20 @@ fn sys_execveat(
         if flags & AT_EMPTY_PATH == 0 {
             return Err(Errno::ENOENT);
         }
-        let info = desc_of(cx, dirfd)?;
+        let desc = desc_of(cx, dirfd)?;
         let name = alloc::format!("/dev/fd/{}", dirfd.0).into_bytes();
-        let file = ProgramFile::from_desc(cx.host(), info, &name)?;
+        let file = ProgramFile::from_desc(cx.host(), desc, &name)?;
         return run(cx, file, &name, argv, envp);
     }
-    let dir = if path.starts_with(b"/") || dirfd.0 == AT_FDCWD {
-        DIR_CWD
-    } else {
-        u64::from(desc_of(cx, dirfd)?.desc)
-    };
+    let dir =
+        if path.starts_with(b"/") || dirfd.0 == AT_FDCWD { DIR_CWD } else { u64::from(desc_of(cx, dirfd)?) };
     let file = ProgramFile::open(cx.host(), dir, &path)?;
     run(cx, file, &path, argv, envp)
 }
 
 /// The description behind a descriptor.
-fn desc_of(cx: &Cx<'_>, fd: Fd) -> SysResult<DescInfo> {
-    Ok(*cx.process().fds.get(fd.0)?.info())
+fn desc_of(cx: &Cx<'_>, fd: Fd) -> SysResult<u32> {
+    Ok(cx.process().fds.get(fd.0)?.desc())
 }
 
 fn run(cx: &mut Cx<'_>, file: ProgramFile, path: &[u8], argv: Addr, envp: Addr) -> SysResult<usize> {

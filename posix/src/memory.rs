@@ -4,7 +4,7 @@ use abi::errno::{Errno, SysResult};
 use abi::mm::*;
 use abi::process::{RLIMIT_AS, RLIMIT_DATA};
 use platform::Prot;
-use process::mm::{MappedFile, MappedRegion, Place, Source, page_up};
+use process::mm::{MappedFile, MappedRegion, OnFork, Place, Source, page_up};
 use protocol::Op;
 use protocol::desc::Kind;
 use vfs::region::Held;
@@ -18,7 +18,7 @@ crate::syscalls! {
     SYS_mprotect mprotect(addr: Addr, length: usize, prot: u32) Full "" => sys_mprotect;
     SYS_mremap mremap(old: Addr, old_size: usize, new_size: usize, flags: u32, new: Addr) Partial "MREMAP_DONTUNMAP is refused" => sys_mremap;
     SYS_msync msync(addr: Addr, length: usize, flags: u32) Full "" => sys_msync;
-    SYS_madvise madvise(addr: Addr, length: usize, advice: i32) Partial "DONTNEED and FREE drop pages; other advice is taken as a hint" => sys_madvise;
+    SYS_madvise madvise(addr: Addr, length: usize, advice: i32) Partial "DONTNEED and FREE drop pages, DONTFORK and WIPEONFORK work; other advice is taken as a hint" => sys_madvise;
     SYS_mincore mincore(addr: Addr, length: usize, vec: Addr) Full "" => sys_mincore;
     SYS_brk brk(addr: Addr) Full "" => sys_brk;
     SYS_mlock mlock(addr: Addr, length: usize) Partial "checked; memory of a member is never swapped by its kernel" => sys_mlock;
@@ -219,6 +219,15 @@ fn sys_madvise(cx: &mut Cx<'_>, addr: Addr, length: usize, advice: i32) -> SysRe
     }
     let mm = &cx.process().mm;
     let pf = cx.platform();
+    let on_fork = match advice {
+        MADV_DONTFORK => Some(OnFork::Omit),
+        MADV_WIPEONFORK => Some(OnFork::Wipe),
+        MADV_DOFORK | MADV_KEEPONFORK => Some(OnFork::Keep),
+        _ => None,
+    };
+    if let Some(how) = on_fork {
+        mm.set_on_fork(at, len, how)?;
+    }
     if matches!(advice, MADV_DONTNEED | MADV_FREE) {
         let parts: alloc::vec::Vec<(usize, usize, bool)> = mm.with(|v| {
             let clip = |(s, m): (usize, &process::mm::Vma)| (s.max(at), m.end.min(at + len), m.shared);

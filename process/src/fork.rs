@@ -77,6 +77,8 @@ pub fn fork(me: &Arc<Thread>, flags: CloneFlags, exit_signal: u32) -> SysResult<
             crate::signal::child(p, me);
             crate::timer::child();
             crate::futex::child();
+            crate::exec::child();
+            p.mm.child(k.platform);
             crate::report::child();
             p.fds.child(identity.pid);
             Ok(Forked::Child)

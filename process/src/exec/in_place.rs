@@ -69,10 +69,9 @@ fn replace(k: &Kernel, p: &Process, plan: &Plan, personality: u32, frame: &mut T
     let stack_limit = p.rlimits.lock()[RLIMIT_STACK as usize].0;
     let layout = Layout::choose(pf, stack_limit, personality & ADDR_NO_RANDOMIZE == 0)?;
     p.mm.clear(pf, layout.mmap_top);
-    let pages = plan.file.pages()?;
-    let main = load::map_image(pf, &p.mm, &plan.elf, &pages, layout.pie_base)?;
+    let main = load::map_image(pf, &p.mm, &plan.elf, &plan.pages, layout.pie_base)?;
     let interp = match &plan.interp {
-        Some((file, elf)) => Some(load::map_image(pf, &p.mm, elf, &file.pages()?, 0)?),
+        Some((pages, elf)) => Some(load::map_image(pf, &p.mm, elf, pages, 0)?),
         None => None,
     };
     p.mm.set_brk_start(page_up(main.end).ok_or(Errno::ENOMEM)? + layout.brk_offset);

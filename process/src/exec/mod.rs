@@ -12,7 +12,7 @@ mod stack;
 
 pub use in_place::{exec, first_program};
 pub use plan::Plan;
-pub use spawn::exec_elsewhere;
+pub use spawn::{child, exec_elsewhere};
 
 #[cfg(test)]
 mod elf_tests;

@@ -10,6 +10,7 @@ use vfs::host::Host;
 use super::elf::{Elf, ImageFile};
 use super::program::{self, ProgramFile};
 use super::{script, stack};
+use crate::mm::MappedFile;
 
 /// Scripts that may name scripts as interpreters (BINPRM's limit).
 const MAX_SCRIPTS: usize = 5;
@@ -18,7 +19,9 @@ const MAX_SCRIPTS: usize = 5;
 pub struct Plan {
     pub(super) file: ProgramFile,
     pub(super) elf: Elf,
-    pub(super) interp: Option<(ProgramFile, Elf)>,
+    /// Held from here on: exec may close the descriptor that the program was given by.
+    pub(super) pages: MappedFile,
+    pub(super) interp: Option<(MappedFile, Elf)>,
     /// The path that was asked for (AT_EXECFN).
     pub(super) path: Vec<u8>,
     pub(super) argv: Vec<Vec<u8>>,
@@ -70,11 +73,18 @@ impl Plan {
             Some(interp) => {
                 let f = program::open(host, interp)?;
                 let e = Elf::read(&f).map_err(|_| Errno::ELIBBAD)?;
-                Some((f, e))
+                Some((f.pages()?, e))
             }
             None => None,
         };
-        Ok(Self { file, elf, interp, path: path.to_vec(), argv, given_argv, envp })
+        let pages = file.pages()?;
+        Ok(Self { file, elf, pages, interp, path: path.to_vec(), argv, given_argv, envp })
+    }
+
+    /// The path by which a fresh member finds the program: a name under /dev/fd means another file there.
+    pub(super) fn path_elsewhere(&self) -> Vec<u8> {
+        let by_descriptor = self.path.starts_with(b"/dev/fd/") || self.path.starts_with(b"/proc/self/");
+        if by_descriptor { self.pages.path.to_vec() } else { self.path.clone() }
     }
 
     /// True when the file has a set-user-ID or set-group-ID bit (AT_SECURE and credentials are the caller's matter).

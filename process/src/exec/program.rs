@@ -1,7 +1,7 @@
 //! The file of a program: opened, read and mapped by requests of the loader's own.
 
 use abi::errno::{Errno, SysResult};
-use abi::fs::{AT_EACCESS, O_CLOEXEC, O_RDONLY, S_IFMT, S_IFREG, X_OK};
+use abi::fs::{AT_EACCESS, AT_EMPTY_PATH, O_CLOEXEC, O_RDONLY, S_IFMT, S_IFREG, X_OK};
 use alloc::vec::Vec;
 use protocol::Op;
 use protocol::control::SLOT_DATA;
@@ -11,14 +11,13 @@ use vfs::host::Host;
 use vfs::region::Held;
 
 use super::elf::ImageFile;
+use crate::kernel::current;
 use crate::mm::{MappedFile, MappedRegion};
 
 /// An executable file that is open at the monitor until this is dropped.
 pub struct ProgramFile {
     host: &'static Host,
     info: DescInfo,
-    /// Whether this holds the description (a program given by descriptor is the fd table's).
-    owned: bool,
     path: Vec<u8>,
 }
 
@@ -27,16 +26,26 @@ impl ProgramFile {
     pub fn open(host: &'static Host, dir: u64, path: &[u8]) -> SysResult<Self> {
         host.call_with(Op::Access, &[dir, u64::from(X_OK), u64::from(AT_EACCESS)], path)?;
         let answer = host.call_with(Op::Open, &[dir, u64::from(O_RDONLY | O_CLOEXEC), 0], path)?;
-        let info: DescInfo = answer.get(0)?;
-        drop(answer);
-        let file = Self { host, info, owned: true, path: path.to_vec() };
-        file.check_kind()?;
-        Ok(file)
+        if answer.value(0) == 1 && answer.is_empty() {
+            // A link of /proc/self/fd: the file behind that descriptor.
+            let fd = answer.value(1) as i32;
+            drop(answer);
+            return Self::from_desc(host, current().process.fds.get(fd)?.desc(), path);
+        }
+        Self::opened(host, answer.get(0)?, path)
     }
 
-    /// A program given by a description that the process holds already (fexecve); `path` is what it is called.
-    pub fn from_desc(host: &'static Host, info: DescInfo, path: &[u8]) -> SysResult<Self> {
-        let file = Self { host, info, owned: false, path: path.to_vec() };
+    /// A program given by a description that the process holds already (fexecve, also of an O_PATH one); `path` is what it
+    /// is called.
+    pub fn from_desc(host: &'static Host, desc: u32, path: &[u8]) -> SysResult<Self> {
+        let how = u64::from(AT_EACCESS | AT_EMPTY_PATH);
+        host.call(Op::Access, &[desc.into(), u64::from(X_OK), how])?;
+        let answer = host.call(Op::Reopen, &[desc.into(), u64::from(O_RDONLY | O_CLOEXEC)])?;
+        Self::opened(host, answer.get(0)?, path)
+    }
+
+    fn opened(host: &'static Host, info: DescInfo, path: &[u8]) -> SysResult<Self> {
+        let file = Self { host, info, path: path.to_vec() };
         file.check_kind()?;
         Ok(file)
     }
@@ -95,10 +104,8 @@ impl ImageFile for ProgramFile {
 
 impl Drop for ProgramFile {
     fn drop(&mut self) {
-        if self.owned {
-            // A NOREPLY request without data does not fail.
-            let _ = self.host.post(Op::Close, &[self.info.desc.into()], &[]);
-        }
+        // A NOREPLY request without data does not fail.
+        let _ = self.host.post(Op::Close, &[self.info.desc.into()], &[]);
     }
 }
 

@@ -4,7 +4,7 @@ use abi::errno::SysResult;
 use platform::{Backing, Platform, Prot};
 
 use super::space::{AddressSpace, in_ranges};
-use super::vma::{Source, Vma, page_up};
+use super::vma::{OnFork, Source, Vma, page_up};
 
 impl AddressSpace {
     /// Sets where the heap starts (exec).
@@ -35,7 +35,17 @@ impl AddressSpace {
                 return Ok(old);
             }
             let source = Source::Anon("[heap]");
-            st.vmas.insert(old_top, Vma { end: new_top, prot, max_prot: Prot::all(), shared: false, source });
+            st.vmas.insert(
+                old_top,
+                Vma {
+                    end: new_top,
+                    prot,
+                    max_prot: Prot::all(),
+                    shared: false,
+                    on_fork: OnFork::Keep,
+                    source,
+                },
+            );
         } else if new_top < old_top {
             if pf.unmap(new_top, old_top - new_top).is_err() {
                 return Ok(old);

@@ -4,7 +4,7 @@ use platform::machine::{CodeSpace, TRAMPOLINES_LEN};
 use platform::{Backing, Platform, Prot};
 
 use super::space::AddressSpace;
-use super::vma::{Source, Vma};
+use super::vma::{OnFork, Source, Vma};
 
 /// Farthest that trampolines may be from the code that jumps to them.
 const REACH: usize = 0x3fff_0000;
@@ -35,7 +35,10 @@ impl CodeSpace for Code<'_> {
         self.platform.map(at, TRAMPOLINES_LEN, prot, Backing::Anon).ok()?;
         let end = at + TRAMPOLINES_LEN;
         let source = Source::Anon("[syscalls]");
-        st.vmas.insert(at, Vma { end, prot, max_prot: Prot::all(), shared: false, source });
+        st.vmas.insert(
+            at,
+            Vma { end, prot, max_prot: Prot::all(), shared: false, on_fork: OnFork::Keep, source },
+        );
         Some(at)
     }
 }

@@ -8,7 +8,7 @@ pub mod vma;
 
 pub use code::Code;
 pub use space::{AddressSpace, Place};
-pub use vma::{MappedFile, MappedRegion, Source, Vma, VmaSet, page_down, page_up};
+pub use vma::{MappedFile, MappedRegion, OnFork, Source, Vma, VmaSet, page_down, page_up};
 
 #[cfg(test)]
 mod vma_tests;

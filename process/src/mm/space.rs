@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use platform::sync::{Mutex, Rank};
 use platform::{Backing, MemError, Platform, Prot};
 
-use super::vma::{Source, Vma, VmaSet};
+use super::vma::{OnFork, Source, Vma, VmaSet};
 
 /// Most mappings (vm.max_map_count's default).
 const MAX_MAPS: usize = 65_530;
@@ -88,7 +88,9 @@ impl AddressSpace {
         };
         pf.forget_sites(addr, len);
         pf.map(addr, len, prot, backing).map_err(SpaceError)?;
-        let gone = st.vmas.insert(addr, Vma { end: addr + len, prot, max_prot, shared, source });
+        let gone = st
+            .vmas
+            .insert(addr, Vma { end: addr + len, prot, max_prot, shared, on_fork: OnFork::Keep, source });
         drop(st);
         drop(gone);
         Ok(addr)
@@ -220,6 +222,40 @@ impl AddressSpace {
         st.mmap_top = mmap_top;
         st.brk_start = 0;
         st.brk_end = 0;
+        drop(st);
+        drop(gone);
+    }
+
+    /// MADV_DONTFORK and its relatives. Wiping is for private anonymous memory only (EINVAL).
+    pub fn set_on_fork(&self, addr: usize, len: usize, how: OnFork) -> SysResult<()> {
+        let mut st = self.state.lock();
+        let wipeable = |v: &Vma| !v.shared && matches!(v.source, Source::Anon(_));
+        if how == OnFork::Wipe && st.vmas.overlapping(addr, addr + len).any(|(_, v)| !wipeable(v)) {
+            return Err(Errno::EINVAL);
+        }
+        st.vmas.change(addr, addr + len, |v| v.on_fork = how);
+        Ok(())
+    }
+
+    /// In a clone: what the parent asked to be wiped or left out.
+    pub fn child(&self, pf: &dyn Platform) {
+        let mut st = self.state.lock();
+        let special: Vec<(usize, usize, OnFork)> = st
+            .vmas
+            .iter()
+            .filter(|(_, v)| v.on_fork != OnFork::Keep)
+            .map(|(s, v)| (s, v.end, v.on_fork))
+            .collect();
+        let mut gone = Vec::new();
+        for (start, end, how) in special {
+            // These ranges are mapped; the platform has no reason to refuse.
+            if how == OnFork::Wipe {
+                let _ = pf.discard(start, end - start);
+            } else {
+                let _ = pf.unmap(start, end - start);
+                gone.extend(st.vmas.remove(start, end));
+            }
+        }
         drop(st);
         drop(gone);
     }

@@ -57,6 +57,17 @@ impl Source {
     }
 }
 
+/// What a clone of the member gets of a mapping; madvise(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFork {
+    /// The same, copied on write or shared.
+    Keep,
+    /// MADV_WIPEONFORK: zero pages.
+    Wipe,
+    /// MADV_DONTFORK: nothing.
+    Omit,
+}
+
 /// One mapping.
 #[derive(Clone)]
 pub struct Vma {
@@ -65,6 +76,7 @@ pub struct Vma {
     /// The most that mprotect may give (a shared mapping of a file opened for reading has no WRITE).
     pub max_prot: Prot,
     pub shared: bool,
+    pub on_fork: OnFork,
     pub source: Source,
 }
 
@@ -149,11 +161,14 @@ impl VmaSet {
 
     /// Changes rights in the range.
     pub fn protect(&mut self, start: usize, end: usize, prot: Prot) {
+        self.change(start, end, |v| v.prot = prot);
+    }
+
+    /// Changes attributes of all mappings in the range.
+    pub fn change(&mut self, start: usize, end: usize, change: impl Fn(&mut Vma)) {
         self.split(start);
         self.split(end);
-        for (_, v) in self.map.range_mut(start..end) {
-            v.prot = prot;
-        }
+        self.map.range_mut(start..end).for_each(|(_, v)| change(v));
         let keys: Vec<usize> = self.map.range(start..=end).map(|(s, _)| *s).collect();
         for k in keys.into_iter().rev() {
             self.join(k);
@@ -168,6 +183,7 @@ impl VmaSet {
             && left.prot == right.prot
             && left.max_prot == right.max_prot
             && left.shared == right.shared
+            && left.on_fork == right.on_fork
             && left.source.continues(at - *start, &right.source);
         let (start, end) = (*start, right.end);
         if same {

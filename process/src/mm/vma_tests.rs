@@ -7,7 +7,7 @@ use abi::mm::PAGE_SIZE;
 use platform::Prot;
 use proptest::prelude::*;
 
-use super::vma::{Source, Vma, VmaSet};
+use super::vma::{OnFork, Source, Vma, VmaSet};
 
 const PAGES: usize = 64;
 
@@ -38,6 +38,7 @@ fn vma(end: usize, prot: u32, named: bool) -> Vma {
         prot: Prot::from_bits_truncate(prot),
         max_prot: Prot::all(),
         shared: false,
+        on_fork: OnFork::Keep,
         source: Source::Anon(if named { "[heap]" } else { "" }),
     }
 }
