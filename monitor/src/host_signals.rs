@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use abi::signal::{SI_KERNEL, SI_USER, SIGCONT, SIGINT, SIGKILL, SIGTERM, SIGWINCH};
+use abi::signal::{SI_KERNEL, SI_USER, SIGCONT, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use crate::family::Family;
 use crate::procs::{FIRST_PID, Signal};
@@ -26,8 +26,8 @@ pub fn forward(fam: &mut Family, signals: &OwnedFd) -> u32 {
         }
         let signo = u32::from_ne_bytes([buf[0], buf[1], buf[2], buf[3]]) as i32;
         match signo {
-            SIGWINCH => streams::window_changed(fam),
-            SIGCONT => streams::window_changed(fam),
+            // After a stop the terminal may have another size, too.
+            SIGWINCH | SIGCONT => streams::window_changed(fam),
             _ => {
                 interrupts += u32::from(signo == SIGINT || signo == SIGTERM);
                 pass_on(fam, signo);
@@ -41,7 +41,7 @@ pub fn forward(fam: &mut Family, signals: &OwnedFd) -> u32 {
 fn pass_on(fam: &mut Family, signo: i32) {
     let terminal = fam.procs.get(FIRST_PID).ok().and_then(|p| streams::controlling(fam, p.sid));
     let (targets, code) = match terminal {
-        Some((group, _)) if signo == SIGINT => {
+        Some((group, _)) if [SIGINT, SIGQUIT, SIGTSTP].contains(&signo) => {
             (fam.procs.group(group).filter(|p| p.alive()).map(|p| p.pid).collect(), SI_KERNEL)
         }
         _ => (vec![FIRST_PID], SI_USER),

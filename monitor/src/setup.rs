@@ -8,12 +8,13 @@ use anyhow::{Context, Result};
 use protocol::hosted::FD_DOORBELL;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Signals that are passed on to the first program, and SIGCHLD, which nothing needs (pidfds tell).
-const FORWARDED: [i32; 8] = [
+/// Signals that are passed on to the first program, or to the terminal's foreground group.
+const FORWARDED: [i32; 9] = [
     libc::SIGINT,
     libc::SIGTERM,
     libc::SIGHUP,
     libc::SIGQUIT,
+    libc::SIGTSTP,
     libc::SIGUSR1,
     libc::SIGUSR2,
     libc::SIGWINCH,
