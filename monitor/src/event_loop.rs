@@ -194,7 +194,8 @@ fn drain(fam: &mut Family, slot: u32) {
         let Some(m) = fam.members.get_mut(slot) else { return };
         let control = m.control.clone();
         let Some((place, req)) = m.side.next(&*control) else { return };
-        let known = m.hosts(req.pid);
+        // A region is the member's, whoever of its processes used it last.
+        let known = m.hosts(req.pid) || req.op == protocol::Op::Detach as u16;
         data.resize((req.data_len as usize).min(SLOT_DATA), 0);
         control.read(data_at(place), &mut data);
         let call = Call { slot, pid: req.pid, req: &req, data: &data };

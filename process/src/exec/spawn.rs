@@ -33,6 +33,8 @@ pub fn exec_elsewhere(thread: &Arc<Thread>, plan: Plan) -> SysResult<core::conve
         memory: p.mm.limit.load(Ordering::Relaxed),
         extra: attrs.encode(),
     };
+    // What the plan holds belongs to this member: it is given back while the process still lives here.
+    drop(plan);
     let recalled = p.fds.prepare_fork(&k.host);
     {
         let _area = BootArea::take();
@@ -41,7 +43,7 @@ pub fn exec_elsewhere(thread: &Arc<Thread>, plan: Plan) -> SysResult<core::conve
         }
         k.host.call(Op::SpawnExec, &[])?;
     }
-    drop((plan, recalled));
+    drop(recalled);
     crate::vfork::leave(thread)
 }
 
