@@ -1,7 +1,8 @@
 //! The header of a case: `key: value` directives in the comment lines at the top of its file.
 //!
 //! Known keys: `build` (one or more of dynamic, static, static-pie, musl; comma-separated), `libs` (linker options),
-//! `args`, `stdin` (with `\n` escapes), `timeout` (seconds), `exit` (the status that the case is to end with).
+//! `args`, `stdin` (with `\n` escapes), `timeout` (seconds), `exit` (the status that the case is to end with), `order: any`
+//! (processes print at the same time: the lines are compared without their order).
 //! Everything else in the comment is prose: what the case observes and the clause that it comes from.
 
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub struct Header {
     pub stdin: Vec<u8>,
     pub timeout: Duration,
     pub exit: i32,
+    pub any_order: bool,
 }
 
 impl Default for Header {
@@ -49,6 +51,7 @@ impl Default for Header {
             stdin: Vec::new(),
             timeout: Duration::from_secs(30),
             exit: 0,
+            any_order: false,
         }
     }
 }
@@ -76,6 +79,8 @@ impl Header {
             "stdin" => self.stdin = value.replace("\\n", "\n").into_bytes(),
             "timeout" => self.timeout = Duration::from_secs(value.parse().context("a number of seconds")?),
             "exit" => self.exit = value.parse().context("an exit status")?,
+            "order" if value == "any" => self.any_order = true,
+            "order" => bail!("unknown order `{value}`: any is the only one"),
             _ => {}
         }
         Ok(())

@@ -130,7 +130,7 @@ impl Session {
         let Some(offshoot) = &self.offshoot else { return Ok(None) };
         let hosted = hosted(offshoot, case, &program)?;
         outcome.hosted = Some(hosted.finished.took);
-        Ok(difference(&native, &hosted))
+        Ok(difference(&native, &hosted, case.header.any_order))
     }
 
     fn native(&self, case: &Case, program: &[String]) -> Result<Seen> {
@@ -171,7 +171,7 @@ fn observe(command: Command, case: &Case, scratch: &TempDir) -> Result<Seen> {
     Ok(Seen { finished, tree })
 }
 
-fn difference(native: &Seen, hosted: &Seen) -> Option<String> {
+fn difference(native: &Seen, hosted: &Seen, any_order: bool) -> Option<String> {
     let mut parts = Vec::new();
     if hosted.finished.timed_out {
         parts.push(format!("still running after {} s: killed", hosted.finished.took.as_secs()));
@@ -182,10 +182,14 @@ fn difference(native: &Seen, hosted: &Seen) -> Option<String> {
         ));
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let output = diff::excerpt(&text(&native.finished.stdout), &text(&hosted.finished.stdout));
+    let [on_native, on_hosted] = [native, hosted].map(|seen| {
+        let all = text(&seen.finished.stdout);
+        if any_order { sorted(&all) } else { all }
+    });
+    let output = diff::excerpt(&on_native, &on_hosted);
     if !output.is_empty() {
         parts.push(format!("output:\n{output}"));
-    } else if native.finished.stdout != hosted.finished.stdout {
+    } else if !any_order && native.finished.stdout != hosted.finished.stdout {
         parts.push("output: differs in bytes that are not text".to_owned());
     }
     let tree = diff::excerpt(&native.tree, &hosted.tree);
@@ -200,6 +204,12 @@ fn difference(native: &Seen, hosted: &Seen) -> Option<String> {
         parts.push(format!("hosted stderr:\n{stderr}"));
     }
     Some(parts.join("\n"))
+}
+
+fn sorted(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
 }
 
 fn describe(finished: &Finished) -> String {

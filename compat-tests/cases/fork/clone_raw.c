@@ -32,8 +32,8 @@ int main(void)
     int status;
     CHECK_EQ("waitpid with __WCLONE", waitpid(pid, &status, __WCLONE), pid);
     CHECK_EQ("status", WEXITSTATUS(status), 5);
-    pid = NEED(raw_clone(SIGUSR1, NULL, NULL));
     block(SIGUSR1);
+    pid = NEED(raw_clone(SIGUSR1, NULL, NULL));
     if (pid == 0)
         _exit(6);
     CHECK_EQ("waitpid with __WALL", waitpid(pid, &status, __WALL), pid);

@@ -1,4 +1,5 @@
 // A child whose parent ends gets a new parent: the nearest subreaper, else init. POSIX _exit(); prctl(2).
+// order: any
 
 #include "../check.h"
 

@@ -1,6 +1,7 @@
 // Many forks at once, from several processes and threads, while a timer's signals interrupt everything: no child is lost,
 // none is waited for twice, every status is right. POSIX fork(), wait(), setitimer().
 // timeout: 90
+// order: any
 
 #include "../check.h"
 

@@ -1,6 +1,7 @@
 // Pseudo-terminals: canonical input, echo, raw mode, window size, controlling terminal, signals from the keyboard,
 // hang-up, job control. POSIX General Terminal Interface; pty(7), tty_ioctl(4), termios(3).
 // timeout: 60
+// order: any
 
 #include "../check.h"
 

@@ -1,4 +1,5 @@
 // Descriptors and credentials through Unix sockets. unix(7) SCM_RIGHTS, SCM_CREDENTIALS, SO_PEERCRED, SO_PASSCRED.
+// order: any
 
 #include "net.h"
 
