@@ -45,6 +45,7 @@ pub fn exit_thread(status: i32) -> ! {
         // A process that ends thread by thread has the status of the last one to leave.
         end_process(&me, p.group_status().unwrap_or(WaitStatus::Exited(status as u8)));
     }
+    crate::threads::publish(&p);
     drop((me, p));
     kernel().sched.exit_current()
 }

@@ -71,6 +71,7 @@ pub fn fork(me: &Arc<Thread>, flags: CloneFlags, exit_signal: u32) -> SysResult<
             p.set_pid(identity.pid);
             me.set_tid(identity.pid);
             k.sched.ids_changed();
+            crate::threads::publish(p);
             p.vfork_key.store(0, core::sync::atomic::Ordering::Relaxed);
             let attrs = p.attrs.lock().for_child();
             *p.attrs.lock() = attrs;

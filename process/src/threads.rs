@@ -3,6 +3,7 @@
 use abi::errno::{Errno, SysResult};
 use abi::regs::TrapFrame;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::kernel::{current, kernel};
@@ -54,7 +55,17 @@ pub fn create(
     thread.set_name(&parent.name());
     *thread.start.lock() = Some(Start { frame, tls });
     process.threads.lock().push(thread.clone());
+    publish(process);
     Ok(thread)
+}
+
+/// Shows the process's threads to the monitor, for procfs. Of a child that lives in its parent's member nothing is shown.
+pub fn publish(p: &Arc<Process>) {
+    let k = kernel();
+    if k.processes.lock().first().is_some_and(|main| Arc::ptr_eq(main, p)) {
+        let tids: Vec<u32> = p.threads.lock().iter().map(|t| t.tid()).collect();
+        protocol::control::set_threads(&k.host.control(), &tids);
+    }
 }
 
 /// Where every new context begins.

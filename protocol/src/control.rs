@@ -3,6 +3,7 @@
 //! A slot goes FREE → SUBMITTED (member) → DONE (monitor) → FREE (member); requests flagged [`NOREPLY`] go
 //! SUBMITTED → FREE. The monitor never waits for a member, and copies a request's fixed part before it looks at it.
 
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use crate::SharedMem;
@@ -14,6 +15,8 @@ pub const SLOT_DATA: usize = 0x1_0000;
 
 const SQ_TAIL: usize = 64;
 const SQ_HEAD: usize = 128;
+const THREADS: usize = 320;
+const THREADS_LISTED: usize = 512;
 const SQ: usize = 0x1000;
 const SQ_ENTRIES: u32 = 256;
 const SLOTS: usize = 0x6000;
@@ -73,6 +76,22 @@ pub struct Reply {
 
 fn slot_at(slot: u32) -> usize {
     SLOTS + SLOT_SIZE * (slot % REQ_SLOTS) as usize
+}
+
+/// Publishes the thread ids of the member's own process, as far as there is room for them (member only).
+pub fn set_threads<M: SharedMem + ?Sized>(mem: &M, tids: &[u32]) {
+    for (i, tid) in tids.iter().take(THREADS_LISTED).enumerate() {
+        mem.u32_at(THREADS + 4 + i * 4).store(*tid, Ordering::Relaxed);
+    }
+    mem.u32_at(THREADS).store(tids.len() as u32, Ordering::Release);
+}
+
+/// How many threads the member's own process says that it has, and the ids of the first of them.
+pub fn threads<M: SharedMem + ?Sized>(mem: &M) -> (u32, Vec<u32>) {
+    let count = mem.u32_at(THREADS).load(Ordering::Acquire);
+    let listed = (count as usize).min(THREADS_LISTED);
+    let tid = |i: usize| mem.u32_at(THREADS + 4 + i * 4).load(Ordering::Relaxed);
+    (count, (0..listed).map(tid).collect())
 }
 
 /// Offset of a slot's data buffer in the control region.

@@ -1,5 +1,6 @@
 //! What procfs shows of the family.
 
+use protocol::control;
 use vfs::server::attr::Time;
 use vfs::server::cx::{ProcInfo, PtyInfo, SystemInfo, World};
 use vfs::server::walk::Place;
@@ -59,6 +60,8 @@ impl World for View<'_> {
             State::Stopped(_) => (b'T', 0),
             State::Zombie(status) => (b'Z', status as i32),
         };
+        let member = self.0.members.get(p.slot).filter(|m| m.main == pid);
+        let (threads, tids) = member.map(|m| control::threads(&*m.control)).unwrap_or_default();
         let terminal = streams::controlling(self.0, p.sid);
         Some(ProcInfo {
             pid,
@@ -68,7 +71,8 @@ impl World for View<'_> {
             tty: terminal.map_or(0, |(_, dev)| dev as u32),
             tty_pgrp: terminal.map_or(-1, |(group, _)| group as i32),
             state,
-            threads: 1,
+            threads: threads.max(1),
+            tids,
             ids: p.creds.ids(),
             groups: p.creds.groups.clone(),
             comm: p.image.comm.clone(),

@@ -156,6 +156,7 @@ pub fn exec(thread: &Arc<Thread>, plan: Plan, frame: &mut TrapFrame) -> SysResul
     crate::futex::thread_exit(thread);
     thread.set_tid(p.pid());
     k.sched.ids_changed();
+    crate::threads::publish(p);
     p.fds.close_on_exec(&k.host);
     crate::signal::reset_for_exec(p, thread);
     crate::timer::reset_for_exec(p);

@@ -37,7 +37,9 @@ pub struct ProcInfo {
     pub tty_pgrp: i32,
     /// As in /proc/PID/stat: `R`, `S`, `T`, `Z`.
     pub state: u8,
+    /// How many threads it has, and their ids as far as they are known.
     pub threads: u32,
+    pub tids: Vec<u32>,
     /// Real, effective, saved, filesystem uid, then the same for gid.
     pub ids: [u32; 8],
     pub groups: Vec<u32>,

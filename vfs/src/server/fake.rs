@@ -28,6 +28,7 @@ impl World for FakeWorld {
             ppid: 1,
             state: b'S',
             threads: 1,
+            tids: alloc::vec![pid],
             ids: [7; 8],
             comm: b"a b) c".to_vec(),
             argv: alloc::vec![b"prog".to_vec(), b"-x".to_vec()],

@@ -173,10 +173,13 @@ impl Generated {
         }
     }
 
-    /// Threads as far as they are known here: the first, and the caller's.
+    /// Threads as far as they are known here: those that the process shows, and the caller.
     fn threads(cx: &Cx, pid: u32) -> Vec<u32> {
-        let mut tids = alloc::vec![pid];
-        if cx.pid == pid && cx.tid != pid && cx.tid != 0 {
+        let mut tids = cx.world.process(pid).map(|p| p.tids).unwrap_or_default();
+        if !tids.contains(&pid) {
+            tids.insert(0, pid);
+        }
+        if cx.pid == pid && cx.tid != 0 && !tids.contains(&cx.tid) {
             tids.push(cx.tid);
         }
         tids
