@@ -5,21 +5,23 @@
 //! then. Code that the app can itself write, or that others map, is left alone.
 
 mod arena;
+mod quick;
 mod site;
 mod trampoline;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use abi::mm::PAGE_SIZE;
-use abi::nr::SYS_rt_sigreturn;
+use abi::nr::*;
 use abi::regs::TrapFrame;
 use platform::{CodeSpace, Prot, TRAMPOLINES_LEN};
 
 use crate::entry::OFF_RESUME;
 use crate::{entry, memory, percpu};
 use arena::Arena;
-use site::{BEFORE, BEHIND, JUMP, SYSCALL};
+use site::{BEFORE, BEHIND, JUMP, Plan, SYSCALL};
 use trampoline::Trampoline;
 
 /// Blocks of trampolines for the same code: a thousand sites each.
@@ -32,8 +34,11 @@ struct Site {
     /// Bytes of app code that were rewritten.
     len: usize,
     jump: [u8; JUMP],
+    /// The trampoline and its length.
     at: usize,
-    trampoline: Trampoline,
+    size: usize,
+    /// Moved instructions: (where they were, from the jump; where they are, from the trampoline).
+    moved: Vec<(usize, usize)>,
 }
 
 struct Sites {
@@ -46,10 +51,23 @@ static SITES: spin::Mutex<Sites> = spin::Mutex::new(Sites { sites: BTreeMap::new
 /// The entry's address, for the trampolines' indirect jump; the kernel's image lies below 2 GiB.
 static GATE: unsafe extern "C" fn() = entry::gate_entry;
 
+/// Calls that a program makes once: rewriting their sites would cost more than it saves. The return from a signal handler
+/// is among them because the unwinders of C libraries know it by its bytes.
+const ONCE: [usize; 9] = [
+    SYS_rt_sigreturn,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_execve,
+    SYS_execveat,
+    SYS_arch_prctl,
+    SYS_set_tid_address,
+    SYS_set_robust_list,
+    SYS_rseq,
+];
+
 /// See `Machine::patch_site`.
 pub fn patch_site(frame: &TrapFrame, space: &mut dyn CodeSpace) {
-    // The unwinders of C libraries know the return from a signal handler by its bytes.
-    if frame.syscall_nr() == SYS_rt_sigreturn {
+    if ONCE.contains(&frame.syscall_nr()) {
         return;
     }
     if let Some(resume) = try_patch(frame, space) {
@@ -61,36 +79,58 @@ pub fn patch_site(frame: &TrapFrame, space: &mut dyn CodeSpace) {
     }
 }
 
-/// Rewrites the site; gives the address where its calls resume.
+/// A site about to be rewritten.
+struct Pending {
+    ip: usize,
+    plan: Plan,
+    at: usize,
+    trampoline: Trampoline,
+}
+
+impl Pending {
+    /// What to write where in the app's code.
+    fn patch(&self) -> Option<(usize, Vec<u8>)> {
+        let from = self.plan.jump_at(self.ip as u64) as usize;
+        let mut bytes = trampoline::jump(from as u64, self.at as u64)?.to_vec();
+        // What is left of a longer instruction is never reached.
+        bytes.resize(self.plan.len(), 0x90);
+        Some((from, bytes))
+    }
+}
+
+/// Rewrites the site, and with it all others in its page that are plain; gives the address where its calls resume.
 fn try_patch(frame: &TrapFrame, space: &mut dyn CodeSpace) -> Option<usize> {
     let ip = (frame.rip as usize).checked_sub(SYSCALL)?;
     let code = Window::read(ip, space)?;
     let mut sites = SITES.lock();
-    if let Some(known) =
-        sites.sites.get(&ip).or_else(|| sites.sites.get(&(ip - 5))).or_else(|| sites.sites.get(&(ip - 7)))
-    {
-        if code.holds(known) {
+    let known = [ip, ip - 5, ip - 7].into_iter().find_map(|at| sites.sites.get(&at).map(|site| (at, site)));
+    if let Some((at, site)) = known {
+        if code.holds(site) {
             return None;
         }
         // The page was thrown away and read again.
-        sites.forget(ip - 7, 8);
+        let len = site.len;
+        sites.forget(at, len);
     }
     let plan = site::plan(code.before(), code.behind()?, ip as u64, frame.syscall_nr() as u32)?;
-    let at = sites.place(&plan, ip, space)?;
-    let tramp = trampoline::build(&plan, ip as u64, at as u64, &raw const GATE as u32)?;
-    let from = plan.jump_at(ip as u64) as usize;
-    let jump = trampoline::jump(from as u64, at as u64)?;
-    let mut bytes = jump.to_vec();
-    // What is left of a longer instruction is never reached.
-    bytes.resize(plan.len(), 0x90);
-    let rx = Prot::READ | Prot::EXEC;
-    if !rewrite(at, &tramp.code, |_| Some(rx)) || !rewrite(from, &bytes, |page| space.private_rights(page)) {
-        sites.release(at, tramp.code.len());
-        return None;
+    let first = sites.prepare(plan, ip, space)?;
+    let resume = if first.trampoline.resume == 0 { ip + SYSCALL } else { first.at + first.trampoline.resume };
+    let block = first.at / TRAMPOLINES_LEN;
+    let mut pending = alloc::vec![first];
+    let (page, bytes) = code.page()?;
+    for (at, plan) in site::movs(&bytes[..]) {
+        let other = page + at;
+        if other == ip || sites.sites.contains_key(&(other - JUMP)) {
+            continue;
+        }
+        match sites.prepare(plan, other, space) {
+            Some(more) if more.at / TRAMPOLINES_LEN == block => pending.push(more),
+            // All trampolines are written in one go, so they are in one block.
+            Some(elsewhere) => sites.release(elsewhere.at, trampoline::size(&elsewhere.plan)),
+            None => {}
+        }
     }
-    let resume = if tramp.resume == 0 { ip + SYSCALL } else { at + tramp.resume };
-    sites.sites.insert(from, Site { len: bytes.len(), jump, at, trampoline: tramp });
-    Some(resume)
+    sites.commit(pending, space).then_some(resume)
 }
 
 /// The bytes around a site.
@@ -134,6 +174,15 @@ impl Window {
         self.bytes[self.ip - self.start..self.len].strip_prefix(&[0x0f, 0x05])
     }
 
+    /// The page of the site's first byte, with its address.
+    fn page(&self) -> Option<(usize, Box<[u8; PAGE_SIZE]>)> {
+        let start = self.ip & !(PAGE_SIZE - 1);
+        let mut bytes = Box::new([0; PAGE_SIZE]);
+        // SAFETY: the buffer has room for a page.
+        unsafe { memory::copy_in(bytes.as_mut_ptr(), start, PAGE_SIZE) }.ok()?;
+        Some((start, bytes))
+    }
+
     /// True if the site's jump is still there.
     fn holds(&self, known: &Site) -> bool {
         self.bytes[..self.len].windows(JUMP).any(|bytes| bytes == known.jump)
@@ -142,7 +191,7 @@ impl Window {
 
 impl Sites {
     /// Finds room for the plan's trampoline.
-    fn place(&mut self, plan: &site::Plan, ip: usize, space: &mut dyn CodeSpace) -> Option<usize> {
+    fn place(&mut self, plan: &Plan, ip: usize, space: &mut dyn CodeSpace) -> Option<usize> {
         let len = trampoline::size(plan);
         let suits = |at: usize| trampoline::may_be_at(plan, ip as u64, at as u64);
         let near = |arena: &Arena| arena.base.abs_diff(ip) < REACH;
@@ -162,6 +211,40 @@ impl Sites {
         at
     }
 
+    /// Finds room for a plan's trampoline and makes it.
+    fn prepare(&mut self, plan: Plan, ip: usize, space: &mut dyn CodeSpace) -> Option<Pending> {
+        let at = self.place(&plan, ip, space)?;
+        let trampoline = trampoline::build(&plan, ip as u64, at as u64, &raw const GATE as u32);
+        if trampoline.is_none() {
+            self.release(at, trampoline::size(&plan));
+        }
+        Some(Pending { ip, plan, at, trampoline: trampoline? })
+    }
+
+    /// Writes trampolines, all in one block, then jumps, all in one page (the first may begin in the page before).
+    fn commit(&mut self, pending: Vec<Pending>, space: &dyn CodeSpace) -> bool {
+        let rx = |_| Some(Prot::READ | Prot::EXEC);
+        let trampolines: Vec<_> = pending.iter().map(|p| (p.at, &p.trampoline.code[..])).collect();
+        let jumps: Vec<_> = pending.iter().filter_map(Pending::patch).collect();
+        let code: Vec<_> = jumps.iter().map(|(at, bytes)| (*at, &bytes[..])).collect();
+        let done = jumps.len() == pending.len()
+            && rewrite(&trampolines, rx)
+            && rewrite(&code, |page| space.private_rights(page));
+        for (p, (from, bytes)) in pending.into_iter().zip(&jumps) {
+            if done {
+                let jump = core::array::from_fn(|i| bytes[i]);
+                let size = trampoline::size(&p.plan);
+                self.sites.insert(
+                    *from,
+                    Site { len: bytes.len(), jump, at: p.at, size, moved: p.trampoline.moved },
+                );
+            } else {
+                self.release(p.at, trampoline::size(&p.plan));
+            }
+        }
+        done
+    }
+
     fn release(&mut self, at: usize, len: usize) {
         if let Some(arena) = self.arenas.iter_mut().find(|arena| arena.contains(at)) {
             arena.give(at, len);
@@ -176,33 +259,30 @@ impl Sites {
             self.sites.range(from..end).find(|(start, site)| **start + site.len > addr)
         {
             if let Some(site) = self.sites.remove(&start) {
-                self.release(site.at, site.trampoline.code.len());
+                self.release(site.at, site.size);
             }
         }
         self.arenas.retain(|arena| arena.base + TRAMPOLINES_LEN <= addr || end <= arena.base);
     }
 }
 
-/// Writes code, making the pages writable meanwhile; `rights` says what they are to be afterwards.
-fn rewrite(at: usize, bytes: &[u8], rights: impl Fn(usize) -> Option<Prot>) -> bool {
-    let first = at & !(PAGE_SIZE - 1);
-    let pages = (at + bytes.len() - first).div_ceil(PAGE_SIZE);
-    let mut old = [Prot::empty(); 2];
-    for (i, old) in old.iter_mut().enumerate().take(pages) {
-        match rights(first + i * PAGE_SIZE) {
-            Some(prot) => *old = prot,
-            None => return false,
-        }
-    }
-    if memory::protect(first, pages * PAGE_SIZE, Prot::READ | Prot::WRITE).is_err() {
+/// Writes pieces of code, making their pages writable meanwhile; `rights` says what each is to be afterwards.
+fn rewrite(pieces: &[(usize, &[u8])], rights: impl Fn(usize) -> Option<Prot>) -> bool {
+    let start = pieces.iter().map(|(at, _)| *at).min().unwrap_or(0) & !(PAGE_SIZE - 1);
+    let end =
+        pieces.iter().map(|(at, bytes)| at + bytes.len()).max().unwrap_or(0).next_multiple_of(PAGE_SIZE);
+    let pages = || (start..end).step_by(PAGE_SIZE);
+    let Some(old) = rights(start) else { return false };
+    let alike = pages().all(|page| rights(page) == Some(old));
+    if !alike || memory::protect(start, end - start, Prot::READ | Prot::WRITE).is_err() {
         return false;
     }
-    // SAFETY: `bytes` is a slice.
-    let written = unsafe { memory::copy_out(at, bytes.as_ptr(), bytes.len()) }.is_ok();
-    for (i, old) in old.iter().enumerate().take(pages) {
-        if memory::protect(first + i * PAGE_SIZE, PAGE_SIZE, *old).is_err() {
-            crate::panic::die(format_args!("code at {at:#x} could not be made executable again"));
-        }
+    // SAFETY: the pieces are slices.
+    let written = pieces
+        .iter()
+        .all(|(at, bytes)| unsafe { memory::copy_out(*at, bytes.as_ptr(), bytes.len()) }.is_ok());
+    if memory::protect(start, end - start, old).is_err() {
+        crate::panic::die(format_args!("code at {start:#x} could not be made executable again"));
     }
     written
 }
@@ -218,7 +298,7 @@ pub fn repair(frame: &mut TrapFrame) -> bool {
     let rip = frame.rip as usize;
     let sites = SITES.lock();
     let Some((start, site)) = sites.sites.range(..rip).next_back() else { return false };
-    let Some((_, new)) = site.trampoline.moved.iter().find(|(old, _)| start + old == rip) else {
+    let Some((_, new)) = site.moved.iter().find(|(old, _)| start + old == rip) else {
         return false;
     };
     frame.rip = (site.at + new) as u64;

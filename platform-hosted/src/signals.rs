@@ -10,8 +10,8 @@ use abi::regs::{
     HINT_TRAPPED, KIND_FAULT, KIND_KICK, KIND_SYSCALL, RFLAGS_DEFAULT, TRAP_PROTECTION, TrapFrame, fault_hint,
 };
 use abi::signal::{
-    KernelSigAction, SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP,
-    SigContext, SigInfo, SigSet, StackT, UContext,
+    KernelSigAction, SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SIG_IGN, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV,
+    SIGSTOP, SIGSYS, SIGTRAP, SigContext, SigInfo, SigSet, StackT, UContext,
 };
 use protocol::hosted::{KERNEL_HEAP, KERNEL_IMAGE, KICK_SIGNAL};
 
@@ -20,6 +20,8 @@ use crate::filter::ARCH_X86_64;
 use crate::{gate, host, panic, percpu, usercopy};
 
 const HANDLED: [i32; 7] = [SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, KICK_SIGNAL];
+/// Signals above this are real-time ones, which nothing sends unasked.
+const LAST_STANDARD: i32 = 31;
 /// Room for the largest host frame (AVX-512: 3.5 KiB; AMX: 11 KiB) and the handler.
 const STACK_SIZE: usize = 0x8000;
 
@@ -44,6 +46,15 @@ pub fn install() {
     for signo in HANDLED {
         let args = [signo as usize, &raw const action as usize, 0, size_of::<SigSet>()];
         // SAFETY: the handler keeps to what the module's documentation says.
+        unsafe { host::call(SYS_rt_sigaction, args) }.expect("rt_sigaction");
+    }
+    // Signals of the host's terminal and of other programs are for the monitor to make sense of.
+    let ignored = KernelSigAction { handler: SIG_IGN, ..KernelSigAction::default() };
+    for signo in
+        (1..=LAST_STANDARD).filter(|signo| !HANDLED.contains(signo) && ![SIGKILL, SIGSTOP].contains(signo))
+    {
+        let args = [signo as usize, &raw const ignored as usize, 0, size_of::<SigSet>()];
+        // SAFETY: nothing runs for an ignored signal.
         unsafe { host::call(SYS_rt_sigaction, args) }.expect("rt_sigaction");
     }
 }

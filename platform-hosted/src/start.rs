@@ -1,6 +1,7 @@
 //! The member's start: from the host's `execve` to the kernel's first function.
 
 use abi::auxv::{AT_HWCAP, AT_HWCAP2, AT_NULL, AT_PHDR, AT_PHNUM, AT_SYSINFO_EHDR, AuxEntry};
+use abi::mm::PROT_READ;
 use abi::nr::{SYS_mseal, SYS_prctl, SYS_sched_getaffinity, SYS_seccomp};
 use abi::process::PR_SET_NO_NEW_PRIVS;
 use platform::Platform;
@@ -132,9 +133,11 @@ fn cpu_count() -> u32 {
     }
 }
 
-/// Makes the kernel's text and constants immutable where the host can (Linux 6.10).
+/// Makes what is constant once the program is loaded (its relro part) read-only, and the kernel's text and constants
+/// immutable where the host can (Linux 6.10).
 fn seal(aux: &Aux) {
     const PT_LOAD: u32 = 1;
+    const PT_GNU_RELRO: u32 = 0x6474_e552;
     const PF_W: u32 = 2;
     const PAGE: u64 = abi::mm::PAGE_SIZE as u64;
     for i in 0..aux.phnum {
@@ -144,8 +147,14 @@ fn seal(aux: &Aux) {
             let q = |off: usize| header.byte_add(off).cast::<u64>().read();
             (header.read(), header.add(1).read(), q(16), q(40))
         };
-        if kind == PT_LOAD && flags & PF_W == 0 {
-            let (start, end) = (addr & !(PAGE - 1), (addr + size).next_multiple_of(PAGE));
+        let (start, mut end) = (addr & !(PAGE - 1), (addr + size).next_multiple_of(PAGE));
+        if kind == PT_GNU_RELRO {
+            // What shares a page with other data stays writable.
+            end = (addr + size) & !(PAGE - 1);
+            // SAFETY: nothing there is written to after loading.
+            let _ = unsafe { host::protect(start as usize, (end - start) as usize, PROT_READ) };
+        }
+        if kind == PT_GNU_RELRO || kind == PT_LOAD && flags & PF_W == 0 {
             // SAFETY: only forbids changes that are never made. ENOSYS on older hosts.
             let _ = unsafe { host::call(SYS_mseal, [start as usize, (end - start) as usize, 0]) };
         }

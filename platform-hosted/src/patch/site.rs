@@ -2,7 +2,7 @@
 //!
 //! Two kinds of sites can be rewritten:
 //! - `mov $nr, %eax` right before the `syscall`: a jump takes the place of the `mov`; the `syscall` stays, and still traps
-//!   if someone jumps straight to it.
+//!   if someone jumps straight to it. These are told by their bytes alone, before they are used ([`movs`]).
 //! - Otherwise a jump takes the place of the `syscall` and of the instructions behind it, which move to the trampoline.
 //!   Where one of those began, the jump's bytes must not be a valid instruction: then a jump to there faults and can be
 //!   sent on (see [`Plan::forbidden`]).
@@ -10,6 +10,8 @@
 use alloc::vec::Vec;
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
+
+use super::quick;
 
 /// Bytes of `jmp rel32`.
 pub const JUMP: usize = 5;
@@ -100,6 +102,20 @@ fn plan_mov(before: &[u8], nr: u32) -> Option<Plan> {
     (!maybe_prefix || begins_instruction(before, rest.len())).then_some(Plan::Mov { back: 5, nr })
 }
 
+/// Other sites in a piece of code that can be rewritten unseen: (offset of the `syscall`, plan). Seven bytes of them are
+/// known (`mov $nr, %eax` with a number that exists, `syscall`), so nothing else looks the same by chance; where the byte
+/// before could be a prefix the site waits for its first call.
+pub fn movs(code: &[u8]) -> impl Iterator<Item = (usize, Plan)> + '_ {
+    const NUMBERS: u32 = 512;
+    code.windows(JUMP + SYSCALL).enumerate().skip(1).filter_map(move |(at, bytes)| match *bytes {
+        [0xb8, a, b, c, d, 0x0f, 0x05] if !(0x40..=0x4f).contains(&code[at - 1]) => {
+            let nr = u32::from_le_bytes([a, b, c, d]);
+            (nr < NUMBERS).then_some((at + JUMP, Plan::Mov { back: JUMP, nr }))
+        }
+        _ => None,
+    })
+}
+
 /// True when an instruction begins at `at`: decoding from most places before it comes by there. (Decoders that start in
 /// the middle of an instruction fall into step after a few.)
 fn begins_instruction(code: &[u8], at: usize) -> bool {
@@ -118,25 +134,34 @@ fn begins_instruction(code: &[u8], at: usize) -> bool {
 
 /// The instructions behind the call move.
 fn plan_move(behind: &[u8], site: u64) -> Option<Plan> {
-    let mut decoder = Decoder::with_ip(64, behind, site + SYSCALL as u64, DecoderOptions::NONE);
     let mut moved: Vec<Moved> = Vec::new();
-    while SYSCALL + decoder.position() < JUMP {
-        let at = decoder.position();
-        let insn = decoder.decode();
-        let ended = moved.last().is_some_and(|m| m.last);
-        if insn.is_invalid() || (ended && !is_padding(&insn)) {
-            return None;
+    let mut at = 0;
+    while SYSCALL + at < JUMP {
+        let code = behind.get(at..)?;
+        if moved.last().is_some_and(|m| m.last) {
+            at += quick::padding(code)?;
+            continue;
         }
-        if !ended {
-            moved.push(movable(&decoder, &insn, at, &behind[at..at + insn.len()])?);
-        }
+        let next = match quick::plain(code) {
+            Some((len, last)) => {
+                Moved { at: at + SYSCALL, bytes: code[..len].to_vec(), fix: Fix::None, last }
+            }
+            None => decoded(code, site, at)?,
+        };
+        at += next.bytes.len();
+        moved.push(next);
     }
-    Some(Plan::Move { len: SYSCALL + decoder.position(), moved })
+    Some(Plan::Move { len: SYSCALL + at, moved })
 }
 
-/// Bytes between functions, which nobody executes.
-fn is_padding(insn: &Instruction) -> bool {
-    matches!(insn.mnemonic(), Mnemonic::Nop | Mnemonic::Int3)
+/// Whatever is not plain, with the full decoder.
+fn decoded(code: &[u8], site: u64, at: usize) -> Option<Moved> {
+    let mut decoder = Decoder::with_ip(64, code, site + (SYSCALL + at) as u64, DecoderOptions::NONE);
+    let insn = decoder.decode();
+    if insn.is_invalid() {
+        return None;
+    }
+    movable(&decoder, &insn, at, &code[..insn.len()])
 }
 
 fn movable(decoder: &Decoder<'_>, insn: &Instruction, at: usize, bytes: &[u8]) -> Option<Moved> {
