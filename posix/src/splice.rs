@@ -86,10 +86,19 @@ fn sys_sendfile(cx: &mut Cx<'_>, out: Fd, input: Fd, offset: UserRef<i64>, count
     let mut result = Ok(());
     while moved < count && result.is_ok() {
         // A reply's buffer is lent: the step must not wait while it is held.
-        let step = place.file.lend_at(place.at + moved as u64, count - moved, &mut |io| to.write(io));
+        let mut lent = 0;
+        let step = place.file.lend_at(place.at + moved as u64, count - moved, &mut |io| {
+            lent = io.left();
+            to.write(io)
+        });
         match step {
             Ok(0) => break,
-            Ok(n) => moved += n,
+            Ok(n) => {
+                moved += n;
+                if n < lent && to.nonblocking() {
+                    break;
+                }
+            }
             Err(Errno::EAGAIN) if !to.nonblocking() => result = wait_for_room(cx, &to, deadline),
             Err(e) => result = Err(e),
         }
