@@ -40,16 +40,19 @@ pub fn write_all(
     deadline: Option<u64>,
 ) -> SysResult<usize> {
     let nonblock = file.nonblocking();
+    let mut moved = 0;
     loop {
         match until_ready(cx, file, nonblock, deadline, || file.write(io)) {
-            Ok(0) => break,
-            Ok(_) if io.left() == 0 || !file.is_stream() => break,
-            Ok(_) => {}
-            Err(_) if io.done() > 0 => break,
+            Ok(n) => {
+                moved += n;
+                if n == 0 || io.left() == 0 || !file.is_stream() {
+                    return Ok(moved);
+                }
+            }
+            Err(_) if moved > 0 => return Ok(moved),
             Err(e) => return Err(raise(cx, e)),
         }
     }
-    Ok(io.done())
 }
 
 /// The signals that come with a failed write: SIGPIPE with EPIPE, SIGXFSZ with EFBIG at the process's limit.

@@ -55,8 +55,10 @@ pub fn fcntl_lock(cx: &Cx<'_>, file: &OpenFile, cmd: u32, at: UserRef<Flock>) ->
         }
         return cx.put(at, &lock).map(|()| 0);
     }
-    if !ofd && lock.l_type != F_UNLCK {
-        cx.process().fds.note_lock();
+    match (lock.l_type, ofd) {
+        (F_UNLCK, _) => {}
+        (_, true) => file.note_lock(),
+        (_, false) => cx.process().fds.note_lock(),
     }
     let attempt = || cx.host().call(Op::Lock, &args).map(|_| 0);
     match attempt() {
@@ -101,6 +103,7 @@ fn sys_flock(cx: &mut Cx<'_>, fd: Fd, operation: u32) -> SysResult<usize> {
     if file.desc() == 0 {
         return Ok(0);
     }
+    file.note_lock();
     let args = [u64::from(file.desc()), u64::from(how)];
     let attempt = || cx.host().call(Op::FLock, &args).map(|_| 0);
     match attempt() {

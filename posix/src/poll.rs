@@ -124,6 +124,9 @@ struct Sets {
     bits: [Vec<u64>; 3],
 }
 
+/// Descriptors that select(2) looks at though the table of open ones ends before: the size of a grown table on Linux.
+const TABLE: usize = 256;
+
 const ASKED: [PollEvents; 3] = [PollEvents::SELECT_READ, PollEvents::SELECT_WRITE, PollEvents::SELECT_EXCEPT];
 
 impl Sets {
@@ -131,7 +134,7 @@ impl Sets {
         let nfds = usize::try_from(nfds).map_err(|_| Errno::EINVAL)?;
         // Descriptors beyond the highest open one are not looked at.
         let highest = cx.process().fds.list().last().map_or(0, |fd| *fd as usize + 1);
-        let bytes = fd_set_bytes(nfds.min(highest.max(64)));
+        let bytes = fd_set_bytes(nfds.min(highest.max(TABLE)));
         let mut bits = [const { Vec::new() }; 3];
         for (set, at) in bits.iter_mut().zip(at).filter(|(_, at)| at.0 != 0) {
             set.resize(bytes / 8, 0u64);

@@ -14,7 +14,6 @@ use vfs::io::{self, IoBuf};
 use crate::arg::{Addr, Fd};
 use crate::block::{raise, until_ready};
 use crate::cx::Cx;
-use crate::rw::write;
 
 crate::syscalls! {
     SYS_sendfile sendfile(out: Fd, input: Fd, offset: UserRef<i64>, count: usize) Full "" => sys_sendfile;
@@ -77,9 +76,6 @@ fn sys_sendfile(cx: &mut Cx<'_>, out: Fd, input: Fd, offset: UserRef<i64>, count
         return Err(Errno::EINVAL);
     }
     let count = count.min(MAX_RW_COUNT);
-    if let Some(pipe) = from.as_pipe() {
-        return from_pipe(cx, &from, pipe, count, to.nonblocking(), &mut |io| write(cx, &to, io));
-    }
     let place = Place::new(cx, from, offset)?;
     let deadline = to.timeout(cx.platform(), false);
     let mut moved = 0;
@@ -210,11 +206,16 @@ fn sys_splice(
 
 /// Writes what was taken already; only what cannot wait is short.
 fn put_all(cx: &Cx<'_>, to: &OpenFile, io: &mut IoBuf<'_>, nonblock: bool) -> SysResult<usize> {
+    let mut moved = 0;
     loop {
         match until_ready(cx, to, nonblock, None, || to.write(io)) {
-            Ok(n) if n > 0 && io.left() > 0 && to.is_stream() => {}
-            Ok(_) => return Ok(io.done()),
-            Err(_) if io.done() > 0 => return Ok(io.done()),
+            Ok(n) => {
+                moved += n;
+                if n == 0 || io.left() == 0 || !to.is_stream() {
+                    return Ok(moved);
+                }
+            }
+            Err(_) if moved > 0 => return Ok(moved),
             Err(e) => return Err(raise(cx, e)),
         }
     }

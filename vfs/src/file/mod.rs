@@ -100,6 +100,8 @@ pub struct OpenFile {
     local_flags: AtomicU32,
     /// Another member holds it in this one's place, or the process is gone: no close is sent.
     given_away: AtomicBool,
+    /// Locks of the description were taken here.
+    locked: AtomicBool,
     owner: Mutex<Owner>,
     /// Epoll items that watch it.
     watches: Mutex<Vec<Weak<dyn Watch>>>,
@@ -131,6 +133,7 @@ impl OpenFile {
             body,
             local_flags: AtomicU32::new(0),
             given_away: AtomicBool::new(false),
+            locked: AtomicBool::new(false),
             owner: Mutex::new(Rank::Leaf, Owner::default()),
             watches: Mutex::new(Rank::Leaf, Vec::new()),
         });
@@ -150,6 +153,7 @@ impl OpenFile {
             body: Body::Local(local),
             local_flags: AtomicU32::new(flags),
             given_away: AtomicBool::new(false),
+            locked: AtomicBool::new(false),
             owner: Mutex::new(Rank::Leaf, Owner::default()),
             watches: Mutex::new(Rank::Leaf, Vec::new()),
         })
@@ -515,6 +519,20 @@ impl OpenFile {
         }
     }
 
+    /// A lock that belongs to the description was taken: its end is waited for at the last close.
+    pub fn note_lock(&self) {
+        self.locked.store(true, Ordering::Relaxed);
+    }
+
+    /// Closing the last descriptor changes something for others: an end of file, a released lock, a file written.
+    fn close_shows(&self) -> bool {
+        match self.body {
+            Body::Pipe(_) | Body::Socket(_) | Body::Stream => true,
+            Body::File(_) => self.locked.load(Ordering::Relaxed) || self.open_flags().writable(),
+            _ => false,
+        }
+    }
+
     /// The process that this object was made for holds the description no longer, or elsewhere: dropping it sends nothing.
     pub fn give_away(&self) {
         self.given_away.store(true, Ordering::Relaxed);
@@ -545,6 +563,7 @@ impl OpenFile {
             body,
             local_flags: AtomicU32::new(self.local_flags.load(Ordering::Relaxed)),
             given_away: AtomicBool::new(false),
+            locked: AtomicBool::new(false),
             owner: Mutex::new(Rank::Leaf, self.owner()),
             watches: Mutex::new(Rank::Leaf, Vec::new()),
         })
@@ -555,9 +574,16 @@ impl Drop for OpenFile {
     fn drop(&mut self) {
         let watches = core::mem::take(&mut *self.watches.lock());
         watches.iter().filter_map(Weak::upgrade).for_each(|w| w.gone());
-        if self.info.desc != 0 && !*self.given_away.get_mut() {
+        if self.info.desc == 0 || *self.given_away.get_mut() {
+            return;
+        }
+        let desc = [u64::from(self.info.desc)];
+        if self.close_shows() && self.host.desc_state(self.info.desc).holders <= 1 {
+            // Others see the end before close(2) returns.
+            let _ = self.host.call(Op::Close, &desc);
+        } else {
             // NOREPLY without data cannot fail.
-            let _ = self.host.post(Op::Close, &[u64::from(self.info.desc)], &[]);
+            let _ = self.host.post(Op::Close, &desc, &[]);
         }
     }
 }

@@ -143,12 +143,15 @@ impl Pipe {
 
     /// FIONREAD.
     pub fn readable_bytes(&self, f: &OpenFile) -> SysResult<u32> {
-        self.ring(f)?.ring().used().map_err(broken)
+        self.with(
+            f,
+            |ring| if ring.moved() { Err(Errno::ESTALE) } else { ring.ring().used().map_err(broken) },
+        )
     }
 
     /// F_GETPIPE_SZ.
     pub fn capacity(&self, f: &OpenFile) -> SysResult<u32> {
-        Ok(self.ring(f)?.ring().capacity())
+        self.with(f, |ring| if ring.moved() { Err(Errno::ESTALE) } else { Ok(ring.ring().capacity()) })
     }
 
     /// F_SETPIPE_SZ: the monitor moves the ring; gives the capacity that it has then.
