@@ -1,5 +1,6 @@
 // clone(2) with the flags that need no shared memory: where the tid is stored, and another exit signal.
 // clone(2): CLONE_PARENT_SETTID, CLONE_CHILD_SETTID, CLONE_PARENT, __WCLONE.
+// order: any
 
 #include "../check.h"
 

@@ -45,8 +45,10 @@ int main(void)
     CHECK_EQ("then it ends", reap(pid), 0);
     CHECK_ERR("reaped once only", waitpid(pid, NULL, 0), ECHILD);
 
-    // Stops and continues.
+    // Stops and continues, in a group of its own: its parent in the same session keeps it from being an orphaned one,
+    // in which SIGTSTP would do nothing.
     pid = SPAWN(for (;;) pause());
+    NEED(setpgid(pid, pid));
     NEED(kill(pid, SIGSTOP));
     CHECK_EQ("WUNTRACED", waitpid(pid, &status, WUNTRACED), pid);
     CHECK("stopped", WIFSTOPPED(status) && !WIFEXITED(status) && !WIFSIGNALED(status));
