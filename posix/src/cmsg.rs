@@ -5,6 +5,7 @@ use abi::socket::*;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use protocol::anc::{Received, Sent};
+use protocol::desc::DescInfo;
 use vfs::file::OpenFile;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -101,12 +102,11 @@ pub fn deliver(
     if descs.is_empty() {
         return Ok((used, flags));
     }
-    let files: Vec<_> = descs.iter().map(|d| OpenFile::new(cx.host(), *d, None, false)).collect();
+    let files = adopt(cx, descs);
     let fits = (room.saturating_sub(used + size_of::<CmsgHdr>() as u64) / 4) as usize;
     let mut numbers: Vec<i32> = Vec::new();
     for file in files {
-        let placed =
-            if numbers.len() < fits { cx.install(known(cx, file), cloexec) } else { Err(Errno::EMFILE) };
+        let placed = if numbers.len() < fits { cx.install(file, cloexec) } else { Err(Errno::EMFILE) };
         match placed {
             Ok(fd) => numbers.push(fd as i32),
             Err(_) => {
@@ -121,15 +121,21 @@ pub fn deliver(
     Ok((used, flags))
 }
 
-/// A process holds a description once: if it holds this one already, the open file that stands for it.
-fn known(cx: &Cx<'_>, file: Arc<OpenFile>) -> Arc<OpenFile> {
-    match cx.process().fds.find(file.desc()) {
-        Some(known) => {
-            file.give_away();
-            known
-        }
-        None => file,
+/// Closes what was received and nobody asked for.
+pub fn discard(cx: &Cx<'_>, got: Option<Received>) {
+    drop(adopt(cx, got.map(|g| g.descs).unwrap_or_default()));
+}
+
+/// The open files for received descriptions. A process holds a description once: for one that it holds already it is the
+/// open file that stands for it.
+fn adopt(cx: &Cx<'_>, descs: Vec<DescInfo>) -> Vec<Arc<OpenFile>> {
+    let mut files: Vec<Arc<OpenFile>> = Vec::new();
+    for info in descs {
+        let here = files.iter().find(|f| f.desc() == info.desc).cloned();
+        let known = here.or_else(|| cx.process().fds.find(info.desc));
+        files.push(known.unwrap_or_else(|| OpenFile::new(cx.host(), info, None, false)));
     }
+    files
 }
 
 /// Appends one element, cut to the room.

@@ -86,6 +86,7 @@ fn receive(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>, flags: u32) -> SysR
                 sum.bytes += got.bytes;
                 sum.whole += got.whole;
                 let ended = got.bytes == 0 || got.ancillary.is_some();
+                // There was none before, or the loop would have ended.
                 sum.ancillary = got.ancillary;
                 if ended || io.left() == 0 {
                     return Ok(total.unwrap_or_default());
@@ -95,6 +96,13 @@ fn receive(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>, flags: u32) -> SysR
             (Err(_), Some(_)) => return Ok(total.unwrap_or_default()),
         }
     }
+}
+
+/// read(2) of a socket: descriptors that came with the bytes are closed.
+pub fn read(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>, nowait: bool) -> SysResult<usize> {
+    let mut got = receive(cx, file, io, if nowait { MSG_DONTWAIT } else { 0 })?;
+    cmsg::discard(cx, got.ancillary.take());
+    Ok(got.bytes)
 }
 
 /// The length that a receive gives: with MSG_TRUNC a record's whole length.
@@ -129,7 +137,8 @@ fn sys_recvfrom(
     addrlen: UserRef<i32>,
 ) -> SysResult<usize> {
     let file = cx.file(fd)?;
-    let got = receive(cx, &file, &mut IoBuf::user(cx.platform(), buf.0, len), flags)?;
+    let mut got = receive(cx, &file, &mut IoBuf::user(cx.platform(), buf.0, len), flags)?;
+    cmsg::discard(cx, got.ancillary.take());
     if addr.0 != 0 {
         give_address(cx, addr, addrlen, &got.addr)?;
     }

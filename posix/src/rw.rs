@@ -11,6 +11,7 @@ use vfs::io::{self, IoBuf};
 use crate::arg::{Addr, Fd};
 use crate::block::{raise, until_ready, write_all};
 use crate::cx::Cx;
+use crate::msg;
 
 crate::syscalls! {
     SYS_read read(fd: Fd, buf: Addr, count: usize) Full "" => sys_read;
@@ -28,11 +29,14 @@ crate::syscalls! {
 
 /// A read step, repeated until it can go on.
 pub fn read(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>, nowait: bool) -> SysResult<usize> {
+    if file.as_socket().is_some() {
+        return msg::read(cx, file, io, nowait);
+    }
     let first = file.read(io);
     if first != Err(Errno::EAGAIN) || nowait || file.nonblocking() {
         return first;
     }
-    until_ready(cx, file, false, file.timeout(cx.platform(), true), || file.read(io))
+    until_ready(cx, file, false, None, || file.read(io))
 }
 
 /// All of a write.

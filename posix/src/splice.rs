@@ -14,6 +14,7 @@ use vfs::io::{self, IoBuf};
 use crate::arg::{Addr, Fd};
 use crate::block::{raise, until_ready};
 use crate::cx::Cx;
+use crate::rw;
 
 crate::syscalls! {
     SYS_sendfile sendfile(out: Fd, input: Fd, offset: UserRef<i64>, count: usize) Full "" => sys_sendfile;
@@ -195,7 +196,7 @@ fn sys_splice(
     let place = Place::new(cx, from, off_in)?;
     let n = if off_in.is_null() {
         let nowait = nonblock || place.file.nonblocking();
-        until_ready(cx, &place.file, nowait, None, || place.file.read(&mut IoBuf::target(&mut bytes)))?
+        rw::read(cx, &place.file, &mut IoBuf::target(&mut bytes), nowait)?
     } else {
         let n = place.file.read_at(&mut IoBuf::target(&mut bytes), place.at)?;
         place.finish(cx, n)?;

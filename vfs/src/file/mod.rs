@@ -275,7 +275,7 @@ impl OpenFile {
         }
     }
 
-    /// A step of read(2).
+    /// A step of read(2); not of sockets, whose [`Socket::receive`] may bring more than bytes.
     pub fn read(&self, io: &mut IoBuf<'_>) -> SysResult<usize> {
         self.check(OpenFlags::readable)?;
         match &self.body {
@@ -284,7 +284,7 @@ impl OpenFile {
             Body::Device => device::read(self.kind, self.host.platform, io),
             Body::Pipe(p) => p.read(self, io),
             Body::EventFd(e) => e.read(self, io),
-            Body::Socket(s) => s.receive(self, io, Receive::default()).map(|r| r.bytes),
+            Body::Socket(_) => Err(Errno::EINVAL),
             Body::Stream => stream::read(self, io),
             Body::Path => Err(Errno::EBADF),
             Body::Local(l) => l.read(self.host, io),
