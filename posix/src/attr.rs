@@ -13,6 +13,7 @@ use protocol::wire::Writer;
 use crate::arg::{Addr, Fd, PathArg};
 use crate::block::raise;
 use crate::cx::Cx;
+use crate::path_call::{Whole, path_call};
 
 crate::syscalls! {
     SYS_chmod chmod(path: PathArg, mode: u32) Full "" => sys_chmod;
@@ -81,7 +82,8 @@ fn sys_fchmodat2(cx: &mut Cx<'_>, dirfd: Fd, path: PathArg, mode: u32, flags: u3
     }
     let path = cx.path(path)?;
     let dir = cx.named(dirfd, &path, flags)?;
-    cx.host().call_with(Op::ChMod, &[dir, u64::from(mode & S_IALLUGO), flags.into()], &path).map(|_| 0)
+    path_call(cx, Op::ChMod, &mut [dir, u64::from(mode & S_IALLUGO), flags.into()], Whole::Flag(2), &path)
+        .map(|_| 0)
 }
 
 /// chown(2).
@@ -114,15 +116,16 @@ fn sys_fchownat(
     }
     let path = cx.path(path)?;
     let dir = cx.named(dirfd, &path, flags)?;
-    cx.host().call_with(Op::ChOwn, &[dir, uid.into(), gid.into(), flags.into()], &path).map(|_| 0)
+    path_call(cx, Op::ChOwn, &mut [dir, uid.into(), gid.into(), flags.into()], Whole::Flag(3), &path)
+        .map(|_| 0)
 }
 
 const NOW: [Timespec; 2] = [Timespec { tv_sec: 0, tv_nsec: UTIME_NOW }; 2];
 
 fn set_times(cx: &Cx<'_>, dir: u64, path: &[u8], times: [Timespec; 2], flags: u32) -> SysResult<usize> {
     let [a, m] = times;
-    let args = [dir, flags.into(), a.tv_sec as u64, a.tv_nsec as u64, m.tv_sec as u64, m.tv_nsec as u64];
-    cx.host().call_with(Op::UTimens, &args, path).map(|_| 0)
+    let mut args = [dir, flags.into(), a.tv_sec as u64, a.tv_nsec as u64, m.tv_sec as u64, m.tv_nsec as u64];
+    path_call(cx, Op::UTimens, &mut args, Whole::Flag(1), path).map(|_| 0)
 }
 
 /// utime(2).
@@ -209,7 +212,7 @@ fn sys_truncate(cx: &mut Cx<'_>, path: PathArg, length: i64) -> SysResult<usize>
         return Err(Errno::ENOENT);
     }
     check_size(cx, length)?;
-    cx.host().call_with(Op::Truncate, &[length], &path).map(|_| 0)
+    path_call(cx, Op::Truncate, &mut [length, 0, 0], Whole::Instead(1, 2), &path).map(|_| 0)
 }
 
 /// ftruncate(2).

@@ -28,6 +28,7 @@ pub mod msg;
 pub mod names;
 pub mod open;
 pub mod own;
+pub mod path_call;
 pub mod pipe;
 pub mod poll;
 pub mod prctl;

@@ -9,6 +9,7 @@ use protocol::wire::Writer;
 
 use crate::arg::{Addr, Fd, PathArg};
 use crate::cx::Cx;
+use crate::path_call::{Whole, path_call};
 
 crate::syscalls! {
     SYS_mkdir mkdir(path: PathArg, mode: u32) Full "" => sys_mkdir;
@@ -182,7 +183,7 @@ fn sys_getcwd(cx: &mut Cx<'_>, buf: Addr, size: usize) -> SysResult<usize> {
 /// chdir(2).
 fn sys_chdir(cx: &mut Cx<'_>, path: PathArg) -> SysResult<usize> {
     let path = not_empty(cx.path(path)?)?;
-    cx.host().call_with(Op::ChDir, &[], &path).map(|_| 0)
+    path_call(cx, Op::ChDir, &mut [0, 0, 0], Whole::Instead(1, 2), &path).map(|_| 0)
 }
 
 /// fchdir(2).

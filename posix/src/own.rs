@@ -4,8 +4,9 @@ use abi::fs::{DT_LNK, DT_REG};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
-use process::kernel::current;
-use protocol::op::{OWN_FD, OWN_FDINFO, OWN_FDINFO_N};
+use process::kernel::{current, kernel};
+use process::mm::maps;
+use protocol::op::{OWN_FD, OWN_FDINFO, OWN_FDINFO_N, OWN_MAPS, OWN_SMAPS, OWN_STATM};
 use vfs::file::OwnMaker;
 
 /// What makes the content of such a file; `what` and `arg` are the monitor's.
@@ -14,6 +15,9 @@ pub fn maker(what: u64, arg: u64) -> Option<OwnMaker> {
         OWN_FD => (descriptors, Some(DT_LNK)),
         OWN_FDINFO => (descriptors, Some(DT_REG)),
         OWN_FDINFO_N => (fdinfo, None),
+        OWN_MAPS => (|_| maps::maps(&current().process.mm), None),
+        OWN_SMAPS => (|_| maps::smaps(&current().process.mm, kernel().platform), None),
+        OWN_STATM => (|_| maps::statm(&current().process.mm, kernel().platform), None),
         _ => return None,
     };
     Some(OwnMaker { make, arg, entries })

@@ -8,6 +8,7 @@ use protocol::Op;
 
 use crate::arg::{Addr, Fd, PathArg};
 use crate::cx::Cx;
+use crate::path_call::{Whole, path_call};
 
 crate::syscalls! {
     SYS_stat stat(path: PathArg, buf: UserRef<Stat>) Full "" => sys_stat;
@@ -62,7 +63,7 @@ fn look(cx: &Cx<'_>, dirfd: Fd, path: &[u8], flags: u32) -> SysResult<Attributes
         }
     }
     let dir = cx.dir(dirfd, path)?;
-    let answer = cx.host().call_with(Op::Stat, &[dir, u64::from(flags)], path)?;
+    let answer = path_call(cx, Op::Stat, &mut [dir, u64::from(flags)], Whole::Flag(1), path)?;
     if answer.value(0) == u64::MAX {
         let fd = answer.value(1) as i32;
         drop(answer);
@@ -168,7 +169,7 @@ fn sys_faccessat2(cx: &mut Cx<'_>, dirfd: Fd, path: PathArg, mode: u32, flags: u
     }
     let path = cx.path(path)?;
     let dir = cx.named(dirfd, &path, flags)?;
-    cx.host().call_with(Op::Access, &[dir, u64::from(mode), u64::from(flags)], &path).map(|_| 0)
+    path_call(cx, Op::Access, &mut [dir, u64::from(mode), u64::from(flags)], Whole::Flag(2), &path).map(|_| 0)
 }
 
 /// readlink(2).
@@ -211,7 +212,8 @@ fn sys_statfs(cx: &mut Cx<'_>, path: PathArg, buf: UserRef<Statfs>) -> SysResult
     if path.is_empty() {
         return Err(Errno::ENOENT);
     }
-    let found: Statfs = cx.host().call_with(Op::StatFs, &[protocol::op::DIR_CWD], &path)?.get(0)?;
+    let found: Statfs =
+        path_call(cx, Op::StatFs, &mut [protocol::op::DIR_CWD, 0], Whole::Instead(1, 0), &path)?.get(0)?;
     cx.put(buf, &found).map(|()| 0)
 }
 

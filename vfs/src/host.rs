@@ -272,7 +272,14 @@ impl<'h> Outgoing<'h> {
     }
 
     /// Submits and waits for the reply. A negative result becomes the error.
-    pub fn send(mut self, args: &[u64]) -> SysResult<Answer<'h>> {
+    pub fn send(self, args: &[u64]) -> SysResult<Answer<'h>> {
+        let answer = self.send_raw(args)?;
+        from_ret(answer.reply.ret)?;
+        Ok(answer)
+    }
+
+    /// As [`Outgoing::send`], but a negative result comes with the rest of the reply ([`Answer::error`]).
+    pub fn send_raw(mut self, args: &[u64]) -> SysResult<Answer<'h>> {
         self.submit(args, 0);
         let (control, slot) = (self.control.clone(), self.slot);
         let mut done = || MemberSide::is_done(&control, slot);
@@ -286,7 +293,6 @@ impl<'h> Outgoing<'h> {
                 self.host.platform.accept(r.id, r.size).map_err(|_| Errno::ENOMEM)?;
             }
         }
-        from_ret(reply.ret)?;
         Ok(answer)
     }
 }
@@ -311,6 +317,10 @@ impl Answer<'_> {
     /// The value (not negative).
     pub fn ret(&self) -> u64 {
         self.reply.ret as u64
+    }
+    /// The error, if the result is one.
+    pub fn error(&self) -> Option<Errno> {
+        from_ret(self.reply.ret).err()
     }
     /// Further value `i`.
     pub fn value(&self, i: usize) -> u64 {

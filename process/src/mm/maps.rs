@@ -35,6 +35,27 @@ pub fn smaps(mm: &AddressSpace, pf: &dyn Platform) -> Vec<u8> {
     out
 }
 
+/// The text of /proc/self/statm, in pages: size, resident, shared, text, 0, data and stack, 0.
+pub fn statm(mm: &AddressSpace, pf: &dyn Platform) -> Vec<u8> {
+    let all: Vec<(usize, Vma)> = mm.with(|set| set.iter().map(|(s, v)| (s, v.clone())).collect());
+    let (mut size, mut resident, mut shared, mut text, mut data) = (0, 0, 0, 0, 0);
+    for (start, v) in &all {
+        let pages = (v.end - start) / PAGE_SIZE;
+        let here = resident_pages(pf, *start, v.end);
+        size += pages;
+        resident += here;
+        if !matches!(v.source, Source::Anon(_)) {
+            shared += here;
+        }
+        if v.prot.contains(Prot::EXEC) {
+            text += pages;
+        } else if v.prot.contains(Prot::WRITE) && !v.shared {
+            data += pages;
+        }
+    }
+    format!("{size} {resident} {shared} {text} 0 {data} 0\n").into_bytes()
+}
+
 fn resident_pages(pf: &dyn Platform, start: usize, end: usize) -> usize {
     let mut buf = [0u8; 256];
     let mut at = start;
