@@ -61,6 +61,9 @@ fn run_family(fam: &mut Family, signals: &OwnedFd) -> Result<i32> {
         if let Some(code) = state.finished(fam) {
             return Ok(code);
         }
+        if std::mem::take(&mut fam.suspended) {
+            host_signals::suspend(fam);
+        }
         if worked && spin.until_pending(fam) {
             if last_poll.elapsed() >= POLL_EVERY {
                 state.poll(fam, Some(0))?;

@@ -49,6 +49,8 @@ pub struct Family {
     /// uname's node and domain name.
     pub hostname: Vec<u8>,
     pub domainname: Vec<u8>,
+    /// The first program stopped: the command stops as well, for the user's shell to see.
+    pub suspended: bool,
     /// Wait status of the first program, when it has ended.
     pub ended: Option<u32>,
     started: Instant,
@@ -85,6 +87,7 @@ impl Family {
             unknown: BTreeMap::new(),
             hostname: config.hostname.clone().into_bytes(),
             domainname: b"(none)".to_vec(),
+            suspended: false,
             ended: None,
             started: Instant::now(),
             published,

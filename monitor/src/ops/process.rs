@@ -9,7 +9,7 @@ use protocol::wire::{Reader, Writer};
 
 use crate::call::{Answer, Call, OpResult};
 use crate::family::Family;
-use crate::procs::{Creds, Image, Times};
+use crate::procs::{Creds, FIRST_PID, Image, Times};
 use crate::{fs, sysinfo};
 
 /// Most bytes of a node or domain name; sethostname(2).
@@ -118,6 +118,9 @@ fn stopped(fam: &mut Family, call: &Call) -> OpResult {
     let mut effects = Vec::new();
     let stays = fam.procs.stopped(call.pid, signo, &mut effects)?;
     fam.apply(effects);
+    if stays && call.pid == FIRST_PID {
+        fam.suspended = true;
+    }
     if !stays {
         fam.send(call.slot, Message::Continue { target: call.pid })?;
     }

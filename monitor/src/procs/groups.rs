@@ -3,7 +3,7 @@
 use abi::Errno;
 use abi::signal::{SI_KERNEL, SIGCONT, SIGHUP};
 
-use super::{Effect, INIT_PID, ProcTable, Process, Signal, State};
+use super::{Effect, FIRST_PID, INIT_PID, ProcTable, Process, Signal, State};
 
 impl ProcTable {
     /// Living and dead members of a group.
@@ -63,12 +63,12 @@ impl ProcTable {
     }
 
     /// True when no member of the group has a parent in the same session but another group: nobody could continue it
-    /// after a stop. `ignored` does not count.
+    /// after a stop. `ignored` does not count. Init is nobody's shell but the first program's.
     pub fn is_orphaned(&self, pgid: u32, ignored: Option<u32>) -> bool {
         !self.group(pgid).any(|p| {
             p.alive()
                 && Some(p.pid) != ignored
-                && p.ppid != INIT_PID
+                && (p.ppid != INIT_PID || p.pid == FIRST_PID)
                 && self.get(p.ppid).is_ok_and(|parent| parent.pgid != pgid && parent.sid == p.sid)
         })
     }

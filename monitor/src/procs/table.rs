@@ -56,9 +56,11 @@ impl ProcTable {
         self.map.values().filter(move |p| p.ppid == pid)
     }
 
-    /// Puts the family's first program in: leader of its own session and group, child of init.
+    /// Puts the family's first program in: child of init, which plays the shell that runs it as a job of its session. So
+    /// terminal stops work as they do natively, and the group is not an orphaned one.
     pub fn insert_first(&mut self, creds: Creds, slot: u32) -> u32 {
         let mut p = Process::new(FIRST_PID, INIT_PID, creds);
+        p.sid = INIT_PID;
         p.slot = slot;
         self.map.insert(FIRST_PID, p);
         self.last = FIRST_PID;

@@ -53,6 +53,13 @@ pub(super) fn adopt(fam: &mut Family, terminal: Terminal, pid: u32) {
     }
 }
 
+/// The host's terminal is the controlling one of the first program's session from the start.
+pub(super) fn begin(fam: &mut Family, terminal: Terminal, pid: u32) {
+    let Ok(p) = fam.procs.get(pid) else { return };
+    let control = Control { session: p.sid, foreground: p.pgid };
+    fam.streams.control.insert(terminal, control);
+}
+
 /// Whether the caller may read (SIGTTIN) from its controlling terminal, or change or write it (SIGTTOU).
 /// ERESTARTSYS: its group was sent the signal.
 pub(super) fn check_background(

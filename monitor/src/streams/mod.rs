@@ -71,7 +71,7 @@ pub fn open_stdio(fam: &mut Family, pid: u32) -> Result<[u32; 3], Errno> {
             if fam.streams.saved_termios.is_none() {
                 fam.streams.saved_termios = host_tty::Saved::of(fd);
             }
-            jobs::adopt(fam, Terminal::Host, pid);
+            jobs::begin(fam, Terminal::Host, pid);
         }
     }
     Ok(descs)
