@@ -5,13 +5,13 @@
 //! registers beyond the frame's are restored by the host as they were. If the kernel was interrupted, a kick is noted,
 //! an access to the app's memory gets its fault, and anything else is the kernel's end.
 
-use abi::nr::{SYS_rt_sigaction, SYS_sigaltstack};
+use abi::nr::{SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_sigaltstack};
 use abi::regs::{
     HINT_TRAPPED, KIND_FAULT, KIND_KICK, KIND_SYSCALL, RFLAGS_DEFAULT, TRAP_PROTECTION, TrapFrame, fault_hint,
 };
 use abi::signal::{
-    KernelSigAction, SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SIG_IGN, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV,
-    SIGSTOP, SIGSYS, SIGTRAP, SigContext, SigInfo, SigSet, StackT, UContext,
+    KernelSigAction, SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SIG_IGN, SIG_SETMASK, SIGBUS, SIGFPE, SIGILL,
+    SIGKILL, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP, SigContext, SigInfo, SigSet, StackT, UContext,
 };
 use protocol::hosted::{KERNEL_HEAP, KERNEL_IMAGE, KICK_SIGNAL};
 
@@ -57,6 +57,11 @@ pub fn install() {
         // SAFETY: nothing runs for an ignored signal.
         unsafe { host::call(SYS_rt_sigaction, args) }.expect("rt_sigaction");
     }
+    // The monitor starts members with the kick blocked: one that came before this moment arrives now.
+    let none = SigSet::default();
+    let args = [SIG_SETMASK as usize, &raw const none as usize, 0, size_of::<SigSet>()];
+    // SAFETY: every signal that can be pending has its handler.
+    unsafe { host::call(SYS_rt_sigprocmask, args) }.expect("rt_sigprocmask");
 }
 
 /// True when the kernel was interrupted: in its text, or in the host's vDSO on one of its stacks.

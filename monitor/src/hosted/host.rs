@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use protocol::hosted::{FD_CONTROL, FD_DOORBELL, FD_EVENTS, FD_FAMILY, FD_SOCKET};
+use protocol::hosted::{FD_CONTROL, FD_DOORBELL, FD_EVENTS, FD_FAMILY, FD_SOCKET, KICK_SIGNAL};
 use rustix::io::Errno;
 
 use super::{HostProcess, Prepared};
@@ -119,6 +119,8 @@ fn spawn(kernel: &CString, fds: &Inherited<'_>) -> Result<u32, Errno> {
         }
         let mut set = MaybeUninit::uninit();
         libc::sigemptyset(set.as_mut_ptr());
+        // A kick may come before the kernel has a handler for it, which unblocks it.
+        libc::sigaddset(set.as_mut_ptr(), KICK_SIGNAL);
         check(libc::posix_spawnattr_setsigmask(&mut args.attr, set.as_ptr()))?;
         libc::sigfillset(set.as_mut_ptr());
         check(libc::posix_spawnattr_setsigdefault(&mut args.attr, set.as_ptr()))?;
