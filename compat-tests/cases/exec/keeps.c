@@ -72,6 +72,7 @@ int main(int argc, char **argv)
     put("dir/marker", "");
     NEED(chdir("dir"));
     for (int round = 0; round < 2; round++) {
+        say("round %d", round);
         pid_t pid = NEED(fork());
         if (pid == 0) {
             int fd = NEED(open("data", O_RDWR | O_CREAT | O_APPEND, 0644));
@@ -101,7 +102,6 @@ int main(int argc, char **argv)
             for (;;)
                 pause();
         }
-        say("round %d", round);
         CHECK_EQ("after exec", reap(pid), 0);
         NEED(unlink("data"));
     }
