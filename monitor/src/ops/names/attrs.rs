@@ -5,13 +5,14 @@ use std::rc::Rc;
 use abi::Errno;
 use abi::fs::{
     ANON_INODE_FS_MAGIC, AT_EACCESS, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, PIPEFS_MAGIC, SOCKFS_MAGIC,
-    STATX_ATTR_MOUNT_ROOT, Statfs,
+    STATX_ATTR_MOUNT_ROOT, Stat, Statfs,
 };
 use protocol::Op;
 use protocol::wire::Reader;
 use vfs::server::attr::Attr;
 use vfs::server::attrs::NewTime;
 use vfs::server::walk::{Loc, Stop};
+use zerocopy::FromBytes;
 
 use super::{Base, on_path, stopped};
 use crate::call::{Answer, Call, OpResult};
@@ -56,11 +57,31 @@ pub(super) fn access(fam: &mut Family, call: &Call) -> OpResult {
     if want & !7 != 0 {
         return Err(Errno::EINVAL);
     }
-    let ids = if call.arg(2) & u64::from(AT_EACCESS) != 0 { Ids::Fs } else { Ids::Real };
+    let effective = call.arg(2) & u64::from(AT_EACCESS) != 0;
+    let whole = call.data.is_empty() && call.arg(2) & u64::from(AT_EMPTY_PATH) != 0;
+    if whole && matches!(Base::of(fam, call, call.arg(0), call.data)?, Base::Nameless) {
+        return access_nameless(fam, call, want, effective);
+    }
+    let ids = if effective { Ids::Fs } else { Ids::Real };
     on_path(fam, call, call.arg(2), ids, |cx, vfs, found| {
         vfs.access(cx, &found.loc, want)?;
         Answer::ok()
     })
+}
+
+/// access(2) of a pipe, socket or stream, by the mode that fstat(2) shows.
+fn access_nameless(fam: &mut Family, call: &Call, want: u32, effective: bool) -> OpResult {
+    let answer = ops::by_body(fam, Op::FStat, call)?;
+    let stat = Stat::read_from_prefix(&answer.data).map_err(|_| Errno::EIO)?.0;
+    let creds = &fam.procs.get(call.pid)?.creds;
+    let (uid, gid) = if effective { (creds.fsuid, creds.fsgid) } else { (creds.ruid, creds.rgid) };
+    let shift = match () {
+        () if uid == stat.st_uid => 6,
+        () if gid == stat.st_gid || creds.groups.contains(&stat.st_gid) => 3,
+        () => 0,
+    };
+    let may = if uid == 0 { 6 | (stat.st_mode & 0o111).min(1) } else { stat.st_mode >> shift & 7 };
+    if want & !may == 0 { Answer::ok() } else { Err(Errno::EACCES) }
 }
 
 /// `Op::ChMod`.
