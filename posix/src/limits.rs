@@ -2,7 +2,7 @@
 //! monitor has a copy for /proc and for other processes' questions.
 
 use abi::errno::{Errno, SysResult};
-use abi::process::{RLIM_NLIMITS, RLIMIT_NOFILE, Rlimit64};
+use abi::process::{RLIM_NLIMITS, RLIMIT_CPU, RLIMIT_NOFILE, Rlimit64};
 use abi::user::UserRef;
 use protocol::Op;
 
@@ -10,7 +10,7 @@ use crate::cx::Cx;
 
 crate::syscalls! {
     SYS_getrlimit getrlimit(resource: u32, limit: UserRef<Rlimit64>) Full "" => sys_getrlimit;
-    SYS_setrlimit setrlimit(resource: u32, limit: UserRef<Rlimit64>) Partial "CPU, RSS, LOCKS, NICE and RTTIME are kept but not enforced" => sys_setrlimit;
+    SYS_setrlimit setrlimit(resource: u32, limit: UserRef<Rlimit64>) Partial "RSS, LOCKS, NICE and RTTIME are kept but not enforced" => sys_setrlimit;
     SYS_prlimit64 prlimit64(pid: i32, resource: u32, new: UserRef<Rlimit64>, old: UserRef<Rlimit64>) Partial "as setrlimit" => sys_prlimit64;
 }
 
@@ -56,6 +56,9 @@ fn sys_prlimit64(
             }
             cx.host().call(Op::Prlimit, &[0, resource.into(), set, soft, hard])?;
             cx.process().rlimits.lock()[i] = (soft, hard);
+            if resource == RLIMIT_CPU {
+                process::timer::cpu_limit_changed(cx.process());
+            }
         }
         was
     } else {

@@ -4,7 +4,7 @@ use abi::signal::{SI_MESGQ, SI_QUEUE, SI_TKILL, SI_USER, SIGCHLD, SigInfo, is_va
 use protocol::inbox::Message;
 
 use crate::kernel::kernel;
-use crate::{futex, signal};
+use crate::{futex, signal, timer};
 
 /// Handles one message. What it names may have ended meanwhile.
 pub fn handle(msg: Message) {
@@ -27,11 +27,11 @@ pub fn handle(msg: Message) {
         }
         Message::FutexWake { region, offset, tid } => futex::woken_by_monitor(region, offset, tid),
         Message::Limit { target, resource, soft, hard } => {
-            if let Some(p) = kernel().process(target)
-                && let Some(limit) = p.rlimits.lock().get_mut(resource as usize)
-            {
+            let Some(p) = kernel().process(target) else { return };
+            if let Some(limit) = p.rlimits.lock().get_mut(resource as usize) {
                 *limit = (soft, hard);
             }
+            timer::cpu_limit_changed(&p);
         }
         Message::Unknown(_) => {}
     }

@@ -2,6 +2,7 @@
 
 mod alarm;
 pub mod clock;
+mod cpu_limit;
 mod interval;
 mod posix;
 mod queue;
@@ -13,6 +14,7 @@ use platform::sync::{Mutex, Rank};
 
 pub use alarm::{Alarm, Left};
 pub use clock::Clock;
+pub use cpu_limit::cpu_limit_changed;
 pub use interval::Itimer;
 pub use posix::{Notify, ProcessTimers};
 pub use sleep::sleep;
@@ -170,5 +172,6 @@ pub fn child() {
     for p in kernel().processes.lock().iter() {
         p.timers.delete_all();
         p.timers.stop_intervals();
+        cpu_limit_changed(p);
     }
 }

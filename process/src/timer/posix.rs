@@ -38,6 +38,7 @@ struct PosixTimer {
 pub struct ProcessTimers {
     intervals: Mutex<[Option<Arc<Timer>>; 3]>,
     posix: Mutex<Posix>,
+    cpu_limit: Mutex<Option<Arc<Timer>>>,
 }
 
 #[derive(Default)]
@@ -51,6 +52,7 @@ impl Default for ProcessTimers {
         Self {
             intervals: Mutex::new(Rank::File, [None, None, None]),
             posix: Mutex::new(Rank::File, Posix::default()),
+            cpu_limit: Mutex::new(Rank::File, None),
         }
     }
 }
@@ -59,6 +61,15 @@ impl ProcessTimers {
     /// An interval timer of the process `p`, which these timers are of.
     pub fn interval(&self, p: &Arc<Process>, which: Itimer) -> Arc<Timer> {
         self.intervals.lock()[which as usize].get_or_insert_with(|| which.make(p)).clone()
+    }
+
+    /// The timer of RLIMIT_CPU of the process `p`, which these timers are of.
+    pub(super) fn cpu_limit(&self, p: &Arc<Process>) -> Arc<Timer> {
+        self.cpu_limit.lock().get_or_insert_with(|| super::cpu_limit::make(p)).clone()
+    }
+
+    pub(super) fn has_cpu_limit(&self) -> bool {
+        self.cpu_limit.lock().is_some()
     }
 
     /// timer_create(2). `notify` gets the timer's id, which is the default value of its signal.
