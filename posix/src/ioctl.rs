@@ -1,11 +1,11 @@
 //! ioctl: what every descriptor has is done here; the rest goes to the file's owner.
 
 use abi::errno::{Errno, SysResult};
-use abi::fs::{F_OWNER_PGRP, F_OWNER_PID, FASYNC, O_NONBLOCK};
+use abi::fs::{F_OWNER_PGRP, F_OWNER_PID, FASYNC, O_CLOEXEC, O_NONBLOCK};
 use abi::ioctl::*;
 use abi::user::UserRef;
 use protocol::Op;
-use protocol::desc::Kind;
+use protocol::desc::{DescInfo, Kind};
 use vfs::file::OpenFile;
 
 use crate::arg::Fd;
@@ -43,8 +43,21 @@ fn sys_ioctl(cx: &mut Cx<'_>, fd: Fd, request: u32, arg: u64) -> SysResult<usize
             Some(n) => cx.put(UserRef::new(arg), &(n?.min(i32::MAX as u64) as i32)).map(|()| 0),
             None => forward(cx, &file, request, arg),
         },
+        TIOCGPTPEER if file.kind() == Kind::Stream => peer(cx, &file, arg),
         _ => forward(cx, &file, request, arg),
     }
+}
+
+/// TIOCGPTPEER, ioctl_tty(2): opens the slave of a pty's master.
+fn peer(cx: &mut Cx<'_>, master: &OpenFile, flags: u64) -> SysResult<usize> {
+    cx.process().fds.room(1, cx.fd_limit())?;
+    let flags = flags as u32;
+    let args = [u64::from(master.desc()), TIOCGPTPEER.into(), 0, 0, 0, 0, 0, cx.host().tty_mask()];
+    let status = u64::from(flags & !O_CLOEXEC);
+    let answer = cx.host().call_with(Op::IoCtl, &args, &status.to_le_bytes())?;
+    let file = OpenFile::new(cx.host(), answer.get::<DescInfo>(0)?, Some(&answer), true);
+    drop(answer);
+    cx.install(file, flags & O_CLOEXEC != 0)
 }
 
 /// Who gets SIGIO of a socket, by the old requests: a negative number is a group.
@@ -103,6 +116,8 @@ fn shape(request: u32) -> Shape {
         TIOCSPGRP | TIOCSETD | TIOCPKT | TIOCMSET | TIOCMBIS | TIOCMBIC | TIOCSSOFTCAR | FIOSETOWN
         | SIOCSPGRP => Shape::In(4),
         TIOCSTI => Shape::In(1),
+        // An int by value, whatever the request's number says.
+        TIOCSIG => Shape::Value,
         SIOCGIFCONF => Shape::InOut(size_of::<IfConf>()),
         SIOCGIFNAME..=SIOCGIFTXQLEN => Shape::InOut(size_of::<IfReq>()),
         _ => {

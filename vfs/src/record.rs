@@ -101,6 +101,22 @@ pub fn front<M: SharedMem + ?Sized>(ring: &Ring<'_, M>) -> Result<Option<Front>,
     if front.footprint() > u64::from(used) { Err(Broken) } else { Ok(Some(front)) }
 }
 
+/// How many records the ring holds, counting no further than `most`.
+pub fn count<M: SharedMem + ?Sized>(ring: &Ring<'_, M>, most: usize) -> Result<usize, Broken> {
+    let used = ring.used()?;
+    let (mut n, mut at) = (0, 0u64);
+    while n < most && at < u64::from(used) {
+        let mut raw = [0; HEADER as usize];
+        if ring.peek(at as u32, &mut raw)? < raw.len() {
+            return Err(Broken);
+        }
+        let header = RecordHeader::read_from_bytes(&raw).map_err(|_| Broken)?;
+        at += footprint(header.addr.into(), header.payload as usize);
+        n += 1;
+    }
+    Ok(n)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +183,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(u64::from(ring.used().unwrap()), used);
+                prop_assert_eq!(count(&ring, 5).unwrap(), model.len().min(5));
             }
         }
 
@@ -181,6 +198,7 @@ mod tests {
                 prop_assert_eq!(front.read_payload(&ring, &mut to), front.payload as usize);
                 prop_assert!(front.footprint() <= garbage.len() as u64);
             }
+            prop_assert!(count(&ring, 9).unwrap_or(0) <= 9);
         }
     }
 }

@@ -13,6 +13,9 @@ use super::{Name, SocketId, udp, unix, wake};
 use crate::call::Call;
 use crate::family::Family;
 
+/// `net.unix.max_dgram_qlen`: datagrams that may wait, beside one more.
+pub(super) const QUEUE_MAX: usize = 10;
+
 /// What is sent: bytes, and what travels with them.
 pub(super) struct Message<'a> {
     pub payload: &'a [u8],
@@ -117,6 +120,10 @@ pub(super) fn deliver(
     if ring.closed() & closed != 0 {
         return Err((Errno::EPIPE, message.descs));
     }
+    // The queue of datagrams is short, whatever their size.
+    if s.is_unix() && s.is_datagram() && record::count(&ring, QUEUE_MAX + 1) == Ok(QUEUE_MAX + 1) {
+        return Ok(Some(message.descs));
+    }
     let addr = match from {
         Name::None if s.is_unix() => Vec::new(),
         name => name.encode(s.domain),
@@ -160,7 +167,12 @@ fn wait_for_room(fam: &mut Family, slot: u32, sender: SocketId, receiver: Socket
     let Some(r) = &s.rings else { return };
     let ring = r.input();
     ring.arm(Side::Writer, MONITOR_SLOT);
-    if ring.space().is_ok_and(|space| u64::from(space) >= record::footprint(abi::socket::SOCKADDR_MAX, len)) {
+    let short = !s.is_datagram() || record::count(&ring, QUEUE_MAX + 1).is_ok_and(|n| n <= QUEUE_MAX);
+    if short
+        && ring
+            .space()
+            .is_ok_and(|space| u64::from(space) >= record::footprint(abi::socket::SOCKADDR_MAX, len))
+    {
         super::poll::space_came(fam, receiver);
     }
 }

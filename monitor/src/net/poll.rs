@@ -5,7 +5,10 @@ use abi::poll::{POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP};
 use protocol::MONITOR_SLOT;
 use protocol::ring::{CLOSED_LOCAL, CLOSED_READ, CLOSED_WRITE, Side};
 
+use vfs::record;
+
 use super::SocketId;
+use super::datagram::QUEUE_MAX;
 use super::socket::State;
 use crate::call::Call;
 use crate::family::Family;
@@ -76,11 +79,15 @@ fn datagram_writable(fam: &mut Family, slot: u32, id: SocketId) -> Result<u16, E
     let m = fam.net.get_mut(mate)?;
     let Some(r) = &m.rings else { return Ok(POLLOUT) };
     let ring = r.input();
-    if ring.space().is_ok_and(|n| n >= WRITABLE) {
+    let room = || {
+        let few = record::count(&ring, QUEUE_MAX + 1).is_ok_and(|n| n <= QUEUE_MAX);
+        few && ring.space().is_ok_and(|n| n >= WRITABLE)
+    };
+    if room() {
         return Ok(POLLOUT);
     }
     ring.arm(Side::Writer, MONITOR_SLOT);
-    let now = ring.space().is_ok_and(|n| n >= WRITABLE);
+    let now = room();
     if !m.blocked.contains(&(slot, object)) {
         m.blocked.push((slot, object));
     }
