@@ -21,6 +21,7 @@ const CAPACITY: usize = 132;
 const OBJECT: usize = 136;
 const ANC: usize = 140;
 const ERROR: usize = 144;
+const CREDS: usize = 148;
 const WAITERS: [usize; 2] = [256, 384];
 const WAITER_WORDS: usize = MAX_MEMBERS as usize / 64;
 
@@ -147,6 +148,16 @@ impl<'a, M: SharedMem + ?Sized> Ring<'a, M> {
     /// Sets the pending error.
     pub fn set_error(&self, errno: u32) {
         self.word(ERROR).store(errno, Ordering::Release);
+    }
+
+    /// The reader wants to know of each message who sent it (SO_PASSCRED): writers say it with `SendAnc`.
+    pub fn wants_creds(&self) -> bool {
+        self.word(CREDS).load(Ordering::Relaxed) != 0
+    }
+
+    /// Sets that.
+    pub fn set_wants_creds(&self, on: bool) {
+        self.word(CREDS).store(on.into(), Ordering::Relaxed);
     }
 
     /// Ancillary records that wait at the monitor for this ring's reader.

@@ -129,6 +129,9 @@ impl Socket {
         let place = Attachment::fetch(f)?;
         let rings = place.rings().ok_or(Errno::EIO)?;
         self.state.lock().rings = place;
+        if self.pass_creds() {
+            rings.input.ring().set_wants_creds(true);
+        }
         Ok(rings)
     }
 
@@ -149,7 +152,14 @@ impl Socket {
 
     /// Sets it.
     pub fn set_pass_creds(&self, on: bool) {
-        self.state.lock().pass_creds = on;
+        let rings = {
+            let mut s = self.state.lock();
+            s.pass_creds = on;
+            s.rings.rings()
+        };
+        if let Some(rings) = rings {
+            rings.input.ring().set_wants_creds(on);
+        }
     }
 
     /// A step of recvmsg(2).
