@@ -12,6 +12,7 @@ mod trampoline;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU8, Ordering};
 
 use abi::mm::PAGE_SIZE;
 use abi::nr::*;
@@ -65,9 +66,24 @@ const ONCE: [usize; 9] = [
     SYS_rseq,
 ];
 
+/// A site is rewritten when it traps for this time: rewriting costs as much as a few traps, and most sites of a
+/// short-lived program are used once or twice.
+const WARM: u8 = 3;
+
+/// How often sites have trapped, by a hash of their address. Two sites that share a counter get warm sooner.
+static SEEN: [AtomicU8; 1024] = [const { AtomicU8::new(0) }; 1024];
+
+/// Counts a trap; true when the site is warm.
+fn is_warm(ip: u64) -> bool {
+    let seen = &SEEN[(ip ^ ip >> 10) as usize % SEEN.len()];
+    let count = seen.load(Ordering::Relaxed).saturating_add(1);
+    seen.store(count, Ordering::Relaxed);
+    count >= WARM
+}
+
 /// See `Machine::patch_site`.
 pub fn patch_site(frame: &TrapFrame, space: &mut dyn CodeSpace) {
-    if ONCE.contains(&frame.syscall_nr()) {
+    if ONCE.contains(&frame.syscall_nr()) || !is_warm(frame.rip) {
         return;
     }
     if let Some(resume) = try_patch(frame, space) {

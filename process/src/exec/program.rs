@@ -19,7 +19,12 @@ pub struct ProgramFile {
     host: &'static Host,
     info: DescInfo,
     path: Vec<u8>,
+    /// The file's first bytes, where its headers usually are: one request for all of them.
+    head: Vec<u8>,
 }
+
+/// Bytes of [`ProgramFile::head`].
+const HEAD: usize = 0x1000;
 
 impl ProgramFile {
     /// Opens a program by path: EACCES unless it is a regular file with execute permission.
@@ -45,8 +50,12 @@ impl ProgramFile {
     }
 
     fn opened(host: &'static Host, info: DescInfo, path: &[u8]) -> SysResult<Self> {
-        let file = Self { host, info, path: path.to_vec() };
+        let mut file = Self { host, info, path: path.to_vec(), head: Vec::new() };
         file.check_kind()?;
+        let mut head = alloc::vec![0; HEAD];
+        let got = file.read_at(0, &mut head)?;
+        head.truncate(got);
+        file.head = head;
         Ok(file)
     }
 
@@ -86,6 +95,17 @@ impl ProgramFile {
 
 impl ImageFile for ProgramFile {
     fn read_at(&self, off: u64, dst: &mut [u8]) -> SysResult<usize> {
+        if off + dst.len() as u64 <= self.head.len() as u64 {
+            dst.copy_from_slice(&self.head[off as usize..off as usize + dst.len()]);
+            return Ok(dst.len());
+        }
+        if (1..HEAD).contains(&self.head.len()) {
+            // The whole file is there.
+            let rest = self.head.get(off as usize..).unwrap_or_default();
+            let n = rest.len().min(dst.len());
+            dst[..n].copy_from_slice(&rest[..n]);
+            return Ok(n);
+        }
         let mut done = 0;
         while done < dst.len() {
             let want = (dst.len() - done).min(SLOT_DATA);
