@@ -14,12 +14,14 @@ use abi::Errno;
 use abi::fs::{O_ACCMODE, O_RDWR, S_IFCHR, Stat};
 use protocol::desc::{DescInfo, Kind, ST_TTY};
 use rustix::event::epoll::EventFlags;
+use vfs::server::Dir;
 
 use crate::call::{Answer, Call, OpResult};
 use crate::clock::monotonic_ns;
 use crate::config::Config;
 use crate::descs::Body;
 use crate::family::Family;
+use crate::fs;
 use crate::slab::Slab;
 
 pub(crate) use host::errno;
@@ -75,6 +77,15 @@ pub fn open_stdio(fam: &mut Family, pid: u32) -> Result<[u32; 3], Errno> {
         }
     }
     Ok(descs)
+}
+
+/// The description is known by the name of a device: what ttyname(3) and procfs show, if the process's root has it.
+fn name(fam: &mut Family, pid: u32, desc: u32, path: &[u8]) {
+    let found =
+        fs::with_process(fam, pid, pid, fs::Ids::Fs, |cx, vfs| vfs.find(cx, &Dir::Cwd, path, true, false));
+    if let Ok(found) = found {
+        fs::Named::insert(fam, desc, found.loc);
+    }
 }
 
 /// The process's controlling terminal, opened anew (`/dev/tty`): ENXIO without one.

@@ -319,5 +319,7 @@ pub(super) fn poll(fam: &mut Family, call: &Call, end: PtyEnd) -> u16 {
 pub(super) fn open_peer(fam: &mut Family, call: &Call, n: u32, flags: u32) -> Result<u32, Errno> {
     let end = open_pts(fam, call.pid, n, flags)?;
     let keep = abi::fs::O_ACCMODE | abi::fs::O_NONBLOCK;
-    fam.open_desc(call.pid, Body::Pty(end), flags & keep)
+    let desc = fam.open_desc(call.pid, Body::Pty(end), flags & keep)?;
+    super::name(fam, call.pid, desc, format!("/dev/pts/{n}").as_bytes());
+    Ok(desc)
 }
