@@ -239,6 +239,16 @@ impl Inode for MemNode {
         }
     }
 
+    fn open_check(&self, cx: &Cx, read: bool, write: bool) -> Result<(), Errno> {
+        // What is still below must be readable there, for copying up as well.
+        match (&self.body, &self.lower) {
+            (Body::File(data), Some(lower)) if matches!(*data.borrow(), Data::Lower) => {
+                lower.open_check(cx, read || write, false)
+            }
+            (Body::Dir(_), Some(lower)) => lower.open_check(cx, read, false),
+            _ => Ok(()),
+        }
+    }
     fn read_at(&self, cx: &Cx, off: u64, buf: &mut [u8]) -> Result<usize, Errno> {
         self.file_read(cx, off, buf)
     }
