@@ -155,8 +155,8 @@ pub struct KillArgs {
     /// The signal, by name or number
     #[arg(short, long, value_name = "SIGNAL", default_value = "KILL", value_parser = parse::signal)]
     pub signal: u32,
-    /// A family's name, or one of its processes
-    #[arg(required = true, value_name = "FAMILY[/PID]")]
+    /// A family's name or monitor, and which of its processes: FAMILY/PID, or PIDs that follow FAMILY
+    #[arg(required = true, value_name = "FAMILY[/PID] [PID]")]
     pub targets: Vec<String>,
 }
 

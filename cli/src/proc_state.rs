@@ -31,9 +31,13 @@ pub fn ask(place: &Place, request: &Value) -> Result<(Value, BufReader<UnixStrea
     Ok((answer, reader))
 }
 
-/// The running family with this name.
+/// The running family with this name, or with this monitor's process number.
 pub fn find(name: &str) -> Result<Place> {
-    let mut found: Vec<Place> = running()?.into_iter().filter(|p| p.name == name).collect();
+    let all = running()?;
+    let mut found: Vec<Place> = all.iter().filter(|p| p.name == name).cloned().collect();
+    if let (true, Ok(pid)) = (found.is_empty(), name.parse::<i32>()) {
+        found = all.into_iter().filter(|p| p.monitor().is_ok_and(|m| m == pid)).collect();
+    }
     match (found.pop(), found.len()) {
         (Some(place), 0) => Ok(place),
         (Some(_), _) => bail!("several users run a family named {name}: run the command as one of them"),

@@ -26,6 +26,11 @@ impl Place {
         SocketAddr::from_abstract_name(format!("{PREFIX}/{}/{}", self.uid, self.name))
     }
 
+    /// The monitor's process number.
+    pub fn monitor(&self) -> Result<i32> {
+        Ok(socket_peercred(self.connect()?)?.pid.as_raw_nonzero().get())
+    }
+
     /// Connects, and makes sure that the family really is the user's whose name it bears.
     pub fn connect(&self) -> Result<UnixStream> {
         let stream = UnixStream::connect_addr(&self.address()?)

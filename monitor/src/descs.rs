@@ -9,6 +9,7 @@ use abi::Errno;
 use protocol::MAX_DESCS;
 use protocol::family::DescState;
 
+use crate::pidfd::PidFd;
 use crate::published::FamilyRegion;
 use crate::{fs, net, objects, streams};
 
@@ -21,6 +22,7 @@ pub enum Body {
     Socket(net::SocketId),
     Stream(streams::StreamId),
     Pty(streams::PtyEnd),
+    PidFd(PidFd),
 }
 
 /// An open file description.
@@ -99,6 +101,11 @@ impl DescTable {
     /// Changes when the number is used for another description.
     pub fn generation(&self, n: u32) -> u32 {
         self.generations.get(n as usize).copied().unwrap_or(0)
+    }
+
+    /// All descriptions with their numbers.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Desc)> {
+        (0..).zip(&mut self.descs).filter_map(|(n, d)| Some((n, d.as_mut()?)))
     }
 
     /// The description, if `pid` holds it; EBADF otherwise.

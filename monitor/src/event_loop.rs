@@ -157,6 +157,9 @@ impl Loop<'_> {
         if net::next_deadline(fam).is_some_and(|d| d <= now) {
             net::on_timer(fam, now);
         }
+        if streams::next_deadline(fam).is_some_and(|d| d <= now) {
+            streams::on_timer(fam, now);
+        }
         fam.apply_pending();
         if fam.clients.tracing() {
             fam.flush_clients();
@@ -185,9 +188,10 @@ impl Loop<'_> {
     }
 
     fn next_timeout(&self, fam: &Family) -> Option<u64> {
-        let net = net::next_deadline(fam).map(|d| d.saturating_sub(monotonic_ns()));
+        let others = [net::next_deadline(fam), streams::next_deadline(fam)];
+        let others = others.into_iter().flatten().min().map(|d| d.saturating_sub(monotonic_ns()));
         let own = self.deadline.map(|d| d.saturating_duration_since(Instant::now()).as_nanos() as u64);
-        [net, own].into_iter().flatten().min()
+        others.into_iter().chain(own).min()
     }
 }
 

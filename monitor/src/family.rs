@@ -135,6 +135,7 @@ impl Family {
             Body::Socket(id) => net::release(self, id),
             Body::Stream(id) => streams::release(self, id),
             Body::Pty(end) => streams::release_pty(self, end),
+            Body::PidFd(p) => self.objects.free(p.object),
         }
     }
 

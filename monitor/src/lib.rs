@@ -22,6 +22,7 @@ pub mod net;
 pub mod object_table;
 pub mod objects;
 pub mod ops;
+pub mod pidfd;
 pub mod poller;
 pub mod procs;
 pub mod published;

@@ -9,7 +9,7 @@ use crate::family::Family;
 use crate::members::Member;
 use crate::procs::{Effect, Signal};
 use crate::retry::RetryKey;
-use crate::streams;
+use crate::{pidfd, streams};
 use protocol::family::ProcIds;
 
 /// Messages that are kept for one member; then signals are refused with EAGAIN, as RLIMIT_SIGPENDING does. Other
@@ -26,7 +26,7 @@ impl Family {
                 Effect::ChildChanged(pid) => self.retry_all(RetryKey::Child(pid)),
                 Effect::Identity(pid) => self.publish_ids(pid),
                 Effect::SessionEnded(sid) => streams::session_ended(self, sid),
-                Effect::Reaped(_) => {}
+                Effect::Reaped(pid) => pidfd::process_reaped(self, pid),
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::cx::Cx;
 crate::syscalls! {
     SYS_fork fork() Full "" => sys_fork;
     SYS_vfork vfork() Full "" => sys_vfork;
-    SYS_clone clone(flags: u64, stack: Addr, parent_tid: UserRef<u32>, child_tid: UserRef<u32>, tls: usize) Partial "no namespaces, pidfds, or CLONE_FILES between members" => sys_clone;
+    SYS_clone clone(flags: u64, stack: Addr, parent_tid: UserRef<u32>, child_tid: UserRef<u32>, tls: usize) Partial "no namespaces, or CLONE_FILES between members" => sys_clone;
     SYS_clone3 clone3(args: Addr, size: usize) Partial "as clone; no set_tid, no cgroup" => sys_clone3;
     SYS_exit exit(status: i32) Full "" => sys_exit;
     SYS_exit_group exit_group(status: i32) Full "" => sys_exit_group;
@@ -29,14 +29,15 @@ struct Wish {
     stack: usize,
     parent_tid: UserRef<u32>,
     child_tid: UserRef<u32>,
+    pidfd: UserRef<i32>,
     tls: usize,
 }
 
 impl Wish {
     fn plain(flags: CloneFlags) -> Self {
-        let none = UserRef::NULL;
+        let (none, pidfd) = (UserRef::NULL, UserRef::NULL);
         let sigchld = abi::signal::SIGCHLD as u32;
-        Self { flags, exit_signal: sigchld, stack: 0, parent_tid: none, child_tid: none, tls: 0 }
+        Self { flags, exit_signal: sigchld, stack: 0, parent_tid: none, child_tid: none, pidfd, tls: 0 }
     }
 }
 
@@ -61,7 +62,12 @@ fn sys_clone(
 ) -> SysResult<usize> {
     let exit_signal = (flags & CSIGNAL) as u32;
     let flags = CloneFlags::from_bits_retain(flags & 0xffff_ffff & !CSIGNAL);
-    do_clone(cx, &Wish { flags, exit_signal, stack: stack.0, parent_tid, child_tid, tls })
+    // Both would come to the same place.
+    if flags.contains(CloneFlags::CLONE_PIDFD | CloneFlags::CLONE_PARENT_SETTID) {
+        return Err(Errno::EINVAL);
+    }
+    let pidfd = UserRef::new(parent_tid.addr());
+    do_clone(cx, &Wish { flags, exit_signal, stack: stack.0, parent_tid, child_tid, pidfd, tls })
 }
 
 /// clone3(2).
@@ -96,6 +102,7 @@ fn sys_clone3(cx: &mut Cx<'_>, args: Addr, size: usize) -> SysResult<usize> {
         },
         parent_tid: UserRef::new(a.parent_tid),
         child_tid: UserRef::new(a.child_tid),
+        pidfd: UserRef::new(a.pidfd),
         tls: a.tls as usize,
     };
     do_clone(cx, &wish)
@@ -119,12 +126,14 @@ fn check(f: CloneFlags) -> SysResult<()> {
         | F::CLONE_UNTRACED
         | F::CLONE_CHILD_SETTID
         | F::CLONE_IO
+        | F::CLONE_PIDFD
         | F::CLONE_CLEAR_SIGHAND;
     let both = F::CLONE_SIGHAND | F::CLONE_CLEAR_SIGHAND;
     let ok = needs(F::CLONE_SIGHAND, F::CLONE_VM)
         && needs(F::CLONE_THREAD, F::CLONE_SIGHAND)
         && !f.contains(both)
         && supported.contains(f)
+        && !(f.contains(F::CLONE_PIDFD) && f.intersects(F::CLONE_DETACHED | F::CLONE_THREAD))
         // Descriptor tables are shared among threads of one member only.
         && (f.contains(F::CLONE_VM) || !f.contains(F::CLONE_FILES));
     if ok { Ok(()) } else { Err(Errno::EINVAL) }
@@ -144,7 +153,10 @@ fn do_clone(cx: &mut Cx<'_>, wish: &Wish) -> SysResult<usize> {
         let frame = child_frame(cx.frame, wish.stack);
         let tls = wish.flags.contains(F::CLONE_SETTLS).then_some(wish.tls);
         let me = cx.thread().clone();
-        let marks = |child: &Arc<Thread>| mark_child(cx, wish, child, child.tid());
+        let marks = |child: &Arc<Thread>| {
+            mark_child(cx, wish, child, child.tid());
+            give_pidfd(cx, wish, child.tid());
+        };
         return vfork::start(&me, wish.flags, wish.exit_signal, frame, tls, &marks).map(|pid| pid as usize);
     }
     let me = cx.thread().clone();
@@ -154,6 +166,7 @@ fn do_clone(cx: &mut Cx<'_>, wish: &Wish) -> SysResult<usize> {
                 // As Linux: a bad address does not undo the fork.
                 let _ = cx.put(wish.parent_tid, &pid);
             }
+            give_pidfd(cx, wish, pid);
             Ok(pid as usize)
         }
         Forked::Child => {
@@ -169,6 +182,16 @@ fn do_clone(cx: &mut Cx<'_>, wish: &Wish) -> SysResult<usize> {
             Ok(0)
         }
     }
+}
+
+/// CLONE_PIDFD: the parent gets a descriptor of the child.
+fn give_pidfd(cx: &Cx<'_>, wish: &Wish, pid: u32) {
+    if !wish.flags.contains(CloneFlags::CLONE_PIDFD) {
+        return;
+    }
+    // The child is there already: without room for the descriptor the caller finds -1.
+    let fd = crate::pidfd::open(cx, pid, 0).map_or(-1, |fd| fd as i32);
+    let _ = cx.put(wish.pidfd, &fd);
 }
 
 /// CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID, and in shared memory CLONE_PARENT_SETTID.

@@ -74,6 +74,7 @@ const FAMILIES: &[&[Row]] = &[
     crate::clone::ROWS,
     crate::exec::ROWS,
     crate::wait::ROWS,
+    crate::pidfd::ROWS,
     crate::futex::ROWS,
     crate::signal::ROWS,
     crate::creds::ROWS,

@@ -12,7 +12,7 @@ use crate::cx::Cx;
 
 crate::syscalls! {
     SYS_wait4 wait4(pid: i32, status: UserRef<i32>, options: u32, usage: UserRef<Rusage>) Full "" => sys_wait4;
-    SYS_waitid waitid(which: i32, id: i32, info: UserRef<SigInfo>, options: u32, usage: UserRef<Rusage>) Partial "no P_PIDFD" => sys_waitid;
+    SYS_waitid waitid(which: i32, id: i32, info: UserRef<SigInfo>, options: u32, usage: UserRef<Rusage>) Full "" => sys_waitid;
 }
 
 fn rusage(c: &Child) -> Rusage {
@@ -61,7 +61,16 @@ fn sys_waitid(
     if options & !known != 0 || options & (WEXITED | WSTOPPED | WCONTINUED) == 0 {
         return Err(Errno::EINVAL);
     }
+    let mut options = options;
+    // A descriptor opened with PIDFD_NONBLOCK asks for EAGAIN instead of waiting.
+    let mut again = false;
     let selector = match which {
+        P_PIDFD if id >= 0 => {
+            let (file, pid) = crate::pidfd::pid_of(cx, crate::arg::Fd(id))?;
+            again = file.nonblocking() && options & WNOHANG == 0;
+            options |= if again { WNOHANG } else { 0 };
+            pid.into()
+        }
         P_ALL => -1,
         P_PID if id > 0 => i64::from(id),
         P_PGID if id > 0 => -i64::from(id),
@@ -73,6 +82,9 @@ fn sys_waitid(
         return Err(Errno::ECHILD);
     }
     let Some(child) = wait::wait(selector, options)? else {
+        if again {
+            return Err(Errno::EAGAIN);
+        }
         cx.put_opt(info, &SigInfo::new_zeroed())?;
         return Ok(0);
     };

@@ -31,12 +31,14 @@ pub enum Kind {
     /// Kinds whose state lives in the member and is only registered at the monitor so that it has a number and
     /// survives passing: not used on the wire; the member's epoll, timerfd and signalfd have no description.
     Local = 13,
+    /// A process, pidfd_open(2): `rdev` is its pid; `PollDesc` asks whether it has ended, and the object tells.
+    PidFd = 14,
 }
 
 impl Kind {
     /// From the number on the wire.
     pub fn from_u32(n: u32) -> Option<Self> {
-        const ALL: [Kind; 13] = [
+        const ALL: [Kind; 14] = [
             Kind::File,
             Kind::Dir,
             Kind::Null,
@@ -50,6 +52,7 @@ impl Kind {
             Kind::Stream,
             Kind::Path,
             Kind::Local,
+            Kind::PidFd,
         ];
         ALL.into_iter().find(|k| *k as u32 == n)
     }

@@ -95,6 +95,10 @@ ops! {
     SysInfo = 23,
     /// uname's node and domain name: a0 = 0 get (data = wire{nodename, domainname}), 1 set node (data), 2 set domain.
     HostName = 24,
+    /// a0 = pid, a1 = flags (O_NONBLOCK) → Info of a [`crate::desc::Kind::PidFd`], held by the caller. ESRCH.
+    PidFdOpen = 25,
+    /// a0 = desc of a pidfd, a1 = signo, a2 = si_code, a3 = value: as `Kill` to that process. ESRCH when it was waited for.
+    PidFdSignal = 26,
 
     // Names
     //

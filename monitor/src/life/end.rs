@@ -6,7 +6,7 @@ use abi::process::WaitStatus;
 use crate::family::Family;
 use crate::hosted::Ended;
 use crate::procs::{FIRST_PID, Times};
-use crate::{fs, ipc, net, objects, streams};
+use crate::{fs, ipc, net, objects, pidfd, streams};
 
 impl Family {
     /// Process `pid` ended with a wait status: all it held is let go, its parent hears of it.
@@ -24,6 +24,7 @@ impl Family {
         if pid == FIRST_PID {
             self.ended = Some(status);
         }
+        pidfd::process_ended(self, pid);
         self.apply(effects);
         Ok(())
     }

@@ -52,6 +52,7 @@ pub fn info(fam: &mut Family, desc: u32) -> DescInfo {
         Body::Pipe(_) | Body::EventFd(_) => objects::info(fam, desc),
         Body::Socket(_) => net::info(fam, desc),
         Body::Stream(_) | Body::Pty(_) => streams::info(fam, desc),
+        Body::PidFd(p) => p.info(),
     };
     let info = DescInfo { desc, flags, ..info };
     fs::named_info(fam, info)

@@ -5,6 +5,7 @@ pub mod files;
 pub mod futex;
 pub mod names;
 pub mod objects;
+pub mod pidfd;
 pub mod process;
 pub mod signal;
 pub mod sockets;
@@ -46,6 +47,7 @@ pub fn dispatch(fam: &mut Family, call: &Call) -> OpResult {
         | Op::ChildTimes
         | Op::SysInfo
         | Op::HostName => process::handle(fam, op, call),
+        Op::PidFdOpen | Op::PidFdSignal => pidfd::handle(fam, op, call),
         Op::Wait => wait::handle(fam, call),
         Op::Kill | Op::KillThread => signal::handle(fam, op, call),
 
@@ -126,6 +128,7 @@ pub(crate) fn by_body(fam: &mut Family, op: Op, call: &Call) -> OpResult {
     match fam.descs.get(desc, call.pid)?.body {
         Body::Node(_) | Body::INotify(_) => files::handle(fam, op, call),
         Body::Socket(_) => sockets::handle(fam, op, call),
+        Body::PidFd(_) => pidfd::handle(fam, op, call),
         Body::Pipe(_) | Body::EventFd(_) | Body::Stream(_) | Body::Pty(_) => objects::handle(fam, op, call),
     }
 }

@@ -11,7 +11,7 @@ use crate::procs::{INIT_PID, Process, Signal};
 /// Carries out one of them.
 pub fn handle(fam: &mut Family, op: Op, call: &Call) -> OpResult {
     match op {
-        Op::Kill => kill(fam, call),
+        Op::Kill => kill(fam, call, call.arg(0) as i64),
         Op::KillThread => kill_thread(fam, call),
         _ => Err(Errno::ENOSYS),
     }
@@ -21,7 +21,8 @@ fn signal_number(n: u64) -> Result<u32, Errno> {
     u32::try_from(n).ok().filter(|n| *n <= NSIG as u32).ok_or(Errno::EINVAL)
 }
 
-fn kill(fam: &mut Family, call: &Call) -> OpResult {
+/// kill(2) of `whom`; signal, code and value are arguments 1 to 3.
+pub(super) fn kill(fam: &mut Family, call: &Call, whom: i64) -> OpResult {
     let signo = signal_number(call.arg(1))?;
     let sender = fam.procs.get(call.pid)?;
     let model = Signal {
@@ -34,8 +35,8 @@ fn kill(fam: &mut Family, call: &Call) -> OpResult {
         value: call.arg(3),
         status: 0,
     };
-    let everyone = call.arg(0) as i64 == -1;
-    let targets: Vec<u32> = match call.arg(0) as i64 {
+    let everyone = whom == -1;
+    let targets: Vec<u32> = match whom {
         n if n > 0 => {
             let pid = u32::try_from(n).map_err(|_| Errno::ESRCH)?;
             vec![fam.procs.get(pid)?.pid]

@@ -122,7 +122,7 @@ impl OpenFile {
             Kind::Null | Kind::Zero | Kind::Full | Kind::Random => Body::Device,
             Kind::Pipe => Body::Pipe(Pipe::new(place())),
             Kind::EventFd => Body::EventFd(eventfd::EventFd::default()),
-            Kind::Stream => Body::Stream,
+            Kind::Stream | Kind::PidFd => Body::Stream,
             Kind::Socket => Body::Socket(Socket::new(&info, place())),
             Kind::Path | Kind::Local => Body::Path,
         };

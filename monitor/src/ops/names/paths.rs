@@ -56,6 +56,7 @@ fn desc_name(fam: &mut Family, call: &Call) -> Result<Vec<u8>, Errno> {
         Body::Node(node) => return Ok(shown(fam, call.pid, &node.loc)),
         Body::INotify(_) => return Ok(b"anon_inode:inotify".to_vec()),
         Body::EventFd(_) => return Ok(b"anon_inode:[eventfd]".to_vec()),
+        Body::PidFd(_) => return Ok(b"anon_inode:[pidfd]".to_vec()),
         Body::Pipe(_) => "pipe",
         Body::Socket(_) => "socket",
         Body::Stream(_) | Body::Pty(_) => "stream",
