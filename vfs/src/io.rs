@@ -13,6 +13,9 @@ const PAGE: usize = 4096;
 /// Elements that need no allocation.
 pub const INLINE: usize = 8;
 
+/// Copies between the app and the kernel: the platform, the address, the offset in this move, the length.
+type CopyStretch<'a> = dyn FnMut(&dyn Platform, usize, usize, usize) -> Result<(), Fault> + 'a;
+
 /// Elements of a vector, the usual few of them in place.
 pub enum Segments {
     Few([IoVec; INLINE], usize),
@@ -134,12 +137,8 @@ impl<'a> IoBuf<'a> {
         }
     }
 
-    /// Moves up to `n` bytes by `copy(platform, address, offset in this move, length)`.
-    fn each(
-        &mut self,
-        n: usize,
-        copy: &mut dyn FnMut(&dyn Platform, usize, usize, usize) -> Result<(), Fault>,
-    ) -> SysResult<usize> {
+    /// Moves up to `n` bytes by `copy`.
+    fn each(&mut self, n: usize, copy: &mut CopyStretch<'_>) -> SysResult<usize> {
         let n = n.min(self.left);
         let mut moved = 0;
         while moved < n {

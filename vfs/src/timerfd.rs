@@ -30,7 +30,7 @@ impl State {
         if self.next == 0 || now < self.next {
             return;
         }
-        let n = if self.interval == 0 { 1 } else { (now - self.next) / self.interval + 1 };
+        let n = (now - self.next).checked_div(self.interval).map_or(1, |further| further + 1);
         self.next = if self.interval == 0 { 0 } else { self.next + n * self.interval };
         self.ticks += n;
         self.armings += n;

@@ -107,7 +107,7 @@ fn coverage(path: &str) -> Option<(usize, usize, usize)> {
     let elf = std::fs::read(path).ok()?;
     let (base, code) = text(&elf);
     let (mut sites, mut movs, mut moves) = (0, 0, 0);
-    let mut arenas = vec![Arena::new(0x7f00_0000)];
+    let mut arena = Arena::new(0x7f00_0000);
     let mut decoder = Decoder::with_ip(64, code, base, DecoderOptions::NONE);
     while decoder.can_decode() {
         let insn = decoder.decode();
@@ -121,7 +121,7 @@ fn coverage(path: &str) -> Option<(usize, usize, usize)> {
         let nr = before.last_chunk().map_or(u32::MAX, |b| u32::from_le_bytes(*b));
         let Some(plan) = plan(before, behind, insn.ip(), nr) else { continue };
         let suits = |at: usize| may_be_at(&plan, insn.ip(), at as u64);
-        let placed = arenas.iter_mut().find_map(|arena| arena.take(size(&plan), suits));
+        let placed = arena.take(size(&plan), suits);
         match (placed, plan) {
             (None, _) => {}
             (Some(_), Plan::Mov { .. }) => movs += 1,

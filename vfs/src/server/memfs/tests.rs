@@ -196,7 +196,7 @@ fn holes_are_zeros_and_sizes_follow() {
         f.write_at(cx, 12, b"x").expect("write");
         let mut buf = [9; 16];
         assert_eq!(f.read_at(cx, 0, &mut buf), Ok(13));
-        assert_eq!(&buf[..13], b"01\0\0\056789\0\0x");
+        assert_eq!(&buf[..13], b"01\x00\x00\x0056789\x00\x00x");
         f.allocate(cx, FALLOC_FL_KEEP_SIZE, 0, 100).expect("keep");
         assert_eq!(f.size(cx), Ok(13));
         f.allocate(cx, 0, 0, 100).expect("grow");
