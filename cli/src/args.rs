@@ -30,7 +30,7 @@ pub enum Command {
     /// Follow the system calls of a family, or of a program that is run for it
     Trace(TraceArgs),
     /// List the system calls that members know, and how far
-    Syscalls(FormatArgs),
+    Syscalls(SyscallsArgs),
     /// List the host calls that a member may make, and why
     Policy(FormatArgs),
     /// Build or list ports: Debian programs described by data
@@ -148,6 +148,16 @@ pub struct FormatArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SyscallsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print the page docs/syscalls.md, with the missing calls
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 #[derive(Debug, Args)]

@@ -171,7 +171,7 @@ fn kernel() -> Result<PathBuf> {
     };
     if !path.is_file() {
         bail!(
-            "there is no member's kernel at {}: build it with `cargo xtask setup`, or set OFFSHOOT_KERNEL",
+            "there is no member's kernel at {}: build it with `cargo xtask build`, or set OFFSHOOT_KERNEL",
             path.display()
         );
     }

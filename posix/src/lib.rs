@@ -28,6 +28,7 @@ pub mod msg;
 pub mod names;
 pub mod open;
 pub mod own;
+pub mod page;
 pub mod path_call;
 pub mod pidfd;
 mod pipe;

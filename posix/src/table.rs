@@ -15,6 +15,16 @@ pub enum Level {
     Partial,
 }
 
+impl Level {
+    /// The word for it in lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Full => "full",
+            Level::Partial => "partial",
+        }
+    }
+}
+
 /// A handler: takes the call's context, gives the value or the error.
 pub type Handler = fn(&mut Cx<'_>) -> SysResult<usize>;
 
@@ -123,6 +133,11 @@ static TABLE: [Option<&'static Row>; TABLE_SIZE] = {
     }
     table
 };
+
+/// All rows, by their numbers.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    TABLE.iter().copied().flatten()
+}
 
 /// The row of a number.
 pub fn row(nr: usize) -> Option<&'static Row> {

@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod check;
+mod docs;
 mod repo;
 mod run;
 mod setup;
@@ -44,8 +45,10 @@ enum Command {
         #[arg(long, value_name = "AREA", value_delimiter = ',')]
         only: Vec<test::Area>,
     },
-    /// Formatting, lints, dependency arrows, unsafe code, licences, file sizes, links.
+    /// Formatting, lints, dependency arrows, unsafe code, licences, file sizes, links, generated pages.
     Check,
+    /// Write the pages of docs/ that are made from the code.
+    Docs,
     /// Measure against native Linux; fails when a promised figure is missed.
     Bench {
         /// Only the measurement of this name.
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Run { port, args } => run::run(&repo, &port, &args),
         Command::Test { only } => test::run(&repo, &only),
         Command::Check => check::run(&repo).map(|tally| tally.report()),
+        Command::Docs => docs::write(&repo).map(|()| true),
         Command::Bench { only, json } => bench::run(&repo, only.as_deref(), json.as_deref()),
     });
     match outcome {

@@ -24,7 +24,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("cli", &["monitor", "protocol", "abi", "portkit", "posix"]),
     ("compat-tests", &["portkit"]),
     ("bench", &["portkit"]),
-    ("xtask", &["portkit"]),
+    ("xtask", &["portkit", "posix"]),
 ];
 
 /// Checks every dependency of a workspace member on another, of whatever kind.

@@ -10,8 +10,8 @@ mod unsafety;
 use anyhow::Result;
 
 use crate::repo::Repo;
-use crate::shell;
 use crate::tally::Tally;
+use crate::{docs, shell};
 
 /// Runs all checks.
 pub fn run(repo: &Repo) -> Result<Tally> {
@@ -23,6 +23,7 @@ pub fn run(repo: &Repo) -> Result<Tally> {
     tally.note("unsafe only where allowed", unsafety::check(&repo.root, &files));
     tally.note("file sizes", files::check(&repo.root, &files));
     tally.note("links in the docs", links::check(&repo.root, &files));
+    tally.note("generated pages", docs::check(repo));
     match advisories::check(repo) {
         Some(outcome) => tally.note("advisories", outcome),
         None => println!("skipped advisories: needs cargo-deny or cargo-audit and a local advisory database"),
