@@ -177,9 +177,11 @@ pub fn exec(thread: &Arc<Thread>, plan: Plan, frame: &mut TrapFrame) -> SysResul
 fn publish(k: &Kernel, p: &Process, plan: Plan) {
     let base = plan.path.rsplit(|b| *b == b'/').next().unwrap_or_default();
     let comm = base[..base.len().min(15)].to_vec();
+    // The file's own name: a program may have been asked for by a symbolic link.
+    let exe = plan.pages.path.to_vec();
     let encode = |argv: &[Vec<u8>], envp: &[Vec<u8>]| {
         let mut w = Writer::new();
-        w.bytes(plan.file.path()).bytes(&comm).list(argv).list(envp);
+        w.bytes(&exe).bytes(&comm).list(argv).list(envp);
         w.finish()
     };
     let mut data = encode(&plan.argv, &plan.envp);
@@ -188,7 +190,6 @@ fn publish(k: &Kernel, p: &Process, plan: Plan) {
     }
     // What does not fit is only missing from /proc.
     let _ = k.host.post(Op::ProcInfo, &[1], &data);
-    let exe = plan.file.path().to_vec();
     *p.image.lock() = Image { exe, comm, argv: plan.argv, envp: plan.envp };
 }
 
