@@ -69,16 +69,16 @@ fn now() -> u64 {
 }
 
 /// Spins; true when something came.
-fn spin(deadline: Option<u64>) -> bool {
+fn spin(deadline: Option<u64>, came: &mut dyn FnMut() -> bool) -> bool {
     let budget = SPIN.load(Ordering::Relaxed);
     if budget == 0 {
-        return pending();
+        return came();
     }
     let start = now();
     let end = (start + u64::from(budget)).min(deadline.unwrap_or(u64::MAX));
     loop {
         for _ in 0..LOOKS {
-            if pending() {
+            if came() {
                 SPIN.store((budget * 2).min(SPIN_MAX), Ordering::Relaxed);
                 return true;
             }
@@ -93,7 +93,7 @@ fn spin(deadline: Option<u64>) -> bool {
 
 /// See `Events::wait`.
 pub fn wait(deadline: Option<u64>) {
-    if spin(deadline) {
+    if spin(deadline, &mut pending) {
         return;
     }
     let Some(word) = events::prepare_sleep(&EventsMem, slot()) else { return };
@@ -102,6 +102,17 @@ pub fn wait(deadline: Option<u64>) {
         // Whatever ends the sleep, the caller looks again.
         let _ = host::futex_wait(wake_word(slot()), word, deadline);
     }
+    events::finish_sleep(&EventsMem, slot());
+}
+
+/// See `Events::wait_reply`.
+pub fn wait_reply(done: &mut dyn FnMut() -> bool) {
+    if spin(None, done) {
+        return;
+    }
+    let Some(word) = events::prepare_reply_sleep(&EventsMem, slot(), done) else { return };
+    // Whatever ends the sleep, the caller looks again. A kick may come late: the reply comes soon.
+    let _ = host::futex_wait(wake_word(slot()), word, None);
     events::finish_sleep(&EventsMem, slot());
 }
 

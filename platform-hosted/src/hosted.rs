@@ -186,6 +186,9 @@ impl Events for Hosted {
     fn wait(&self, deadline: Option<u64>) {
         events::wait(deadline);
     }
+    fn wait_reply(&self, done: &mut dyn FnMut() -> bool) {
+        events::wait_reply(done);
+    }
     fn relax(&self) {
         events::relax();
     }

@@ -15,6 +15,9 @@ pub trait Events {
     /// Sleeps until an event is pending, a kick comes, or the monotonic time `deadline` (ns) is reached. May spin briefly
     /// first. May return early.
     fn wait(&self, deadline: Option<u64>);
+    /// Sleeps until `done`, which becomes true with a reply of the monitor. Other events stay pending meanwhile. May return
+    /// early.
+    fn wait_reply(&self, done: &mut dyn FnMut() -> bool);
     /// Lets others run for a moment (a ring's lock is held elsewhere).
     fn relax(&self);
 }

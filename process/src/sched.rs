@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use platform::sync::{Mutex, Rank};
-use protocol::EV_INBOX;
 use protocol::op::{TTIN_IGNORED, TTOU_IGNORED};
+use protocol::{EV_INBOX, EV_REPLY};
 
 use crate::Thread;
 use crate::kernel::kernel;
@@ -346,6 +346,14 @@ pub(crate) const HOOKS: vfs::host::Hooks = vfs::host::Hooks {
 
 /// `vfs::host::Block` of this kernel.
 pub(crate) fn block_for_host(key: u32, done: &mut dyn FnMut() -> bool) {
+    let k = kernel();
+    // Alone, the thread waits where it stands: nothing but the reply can help it.
+    while key == EV_REPLY && !k.sched.others_ready() {
+        k.platform.wait_reply(done);
+        if done() {
+            return;
+        }
+    }
     let waiter = crate::wait_on::Waiter::new(&[key]);
     while !done() {
         waiter.sleep(None, false);

@@ -6,7 +6,7 @@
 
 use core::sync::atomic::{Ordering, fence};
 
-use crate::{MAX_MEMBERS, MAX_OBJECTS, SharedMem};
+use crate::{EV_REPLY, MAX_MEMBERS, MAX_OBJECTS, SharedMem};
 
 /// Bytes of one slot's part: a header page and two pages of pending bits.
 pub const SLOT_SIZE: usize = 0x3000;
@@ -15,8 +15,11 @@ pub const REGION_SIZE: usize = SLOT_SIZE * MAX_MEMBERS as usize;
 
 /// Offset in a slot of the word that sleepers wait on (changes with each wake-up).
 pub const WAKE: usize = 0;
-/// Offset in a slot of the word that is 1 while the owner sleeps or is about to.
-pub const SLEEPING: usize = 4;
+/// Offset in a slot of the word that says whether the owner sleeps (or is about to), and for what.
+const SLEEPING: usize = 4;
+const AWAKE: u32 = 0;
+const FOR_ANY: u32 = 1;
+const FOR_REPLY: u32 = 2;
 const TOP: usize = 64;
 const SUMMARY: usize = 128;
 const PENDING: usize = 0x1000;
@@ -37,14 +40,18 @@ pub fn post<M: SharedMem + ?Sized>(mem: &M, slot: u32, event: u32) -> bool {
     mem.u64_at(base + PENDING + word * 8).fetch_or(1 << bit, Ordering::SeqCst);
     mem.u64_at(base + SUMMARY + sum * 8).fetch_or(1 << sum_bit, Ordering::SeqCst);
     mem.u64_at(base + TOP).fetch_or(1 << sum, Ordering::SeqCst);
-    wake_needed(mem, slot)
+    wake_needed(mem, slot, event)
 }
 
-/// If `slot` sleeps, bumps its wake word and says that it must be woken.
-pub fn wake_needed<M: SharedMem + ?Sized>(mem: &M, slot: u32) -> bool {
+/// If `slot` sleeps and the event may end that, bumps its wake word and says that it must be woken. Of several that post,
+/// one does: a sleeper is woken once.
+fn wake_needed<M: SharedMem + ?Sized>(mem: &M, slot: u32, event: u32) -> bool {
     let base = slot_base(slot);
     fence(Ordering::SeqCst);
-    if mem.u32_at(base + SLEEPING).load(Ordering::SeqCst) == 0 {
+    let sleeping = mem.u32_at(base + SLEEPING);
+    let how = sleeping.load(Ordering::SeqCst);
+    let ends = how == FOR_ANY || (how == FOR_REPLY && event == EV_REPLY);
+    if !ends || sleeping.compare_exchange(how, AWAKE, Ordering::SeqCst, Ordering::SeqCst).is_err() {
         return false;
     }
     mem.u32_at(base + WAKE).fetch_add(1, Ordering::SeqCst);
@@ -85,11 +92,29 @@ pub fn take_all<M: SharedMem + ?Sized>(mem: &M, slot: u32, mut each: impl FnMut(
 /// Before sleeping: announces it and returns the wake word to sleep on, or `None` when an event is pending
 /// (the announcement is then taken back).
 pub fn prepare_sleep<M: SharedMem + ?Sized>(mem: &M, slot: u32) -> Option<u32> {
+    sleep_unless(mem, slot, FOR_ANY, || any_pending(mem, slot))
+}
+
+/// As [`prepare_sleep`], to be ended by [`EV_REPLY`] alone: other events stay pending. `None` when `done` says so.
+pub fn prepare_reply_sleep<M: SharedMem + ?Sized>(
+    mem: &M,
+    slot: u32,
+    done: &mut dyn FnMut() -> bool,
+) -> Option<u32> {
+    sleep_unless(mem, slot, FOR_REPLY, done)
+}
+
+fn sleep_unless<M: SharedMem + ?Sized>(
+    mem: &M,
+    slot: u32,
+    how: u32,
+    done: impl FnOnce() -> bool,
+) -> Option<u32> {
     let base = slot_base(slot);
     let word = mem.u32_at(base + WAKE).load(Ordering::SeqCst);
-    mem.u32_at(base + SLEEPING).store(1, Ordering::SeqCst);
+    mem.u32_at(base + SLEEPING).store(how, Ordering::SeqCst);
     fence(Ordering::SeqCst);
-    if any_pending(mem, slot) {
+    if done() {
         finish_sleep(mem, slot);
         return None;
     }
@@ -98,7 +123,7 @@ pub fn prepare_sleep<M: SharedMem + ?Sized>(mem: &M, slot: u32) -> Option<u32> {
 
 /// After sleeping.
 pub fn finish_sleep<M: SharedMem + ?Sized>(mem: &M, slot: u32) {
-    mem.u32_at(slot_base(slot) + SLEEPING).store(0, Ordering::SeqCst);
+    mem.u32_at(slot_base(slot) + SLEEPING).store(AWAKE, Ordering::SeqCst);
 }
 
 /// Makes `slot` fresh for a new owner.
