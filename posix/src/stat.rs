@@ -56,10 +56,10 @@ fn look(cx: &Cx<'_>, dirfd: Fd, path: &[u8], flags: u32) -> SysResult<Attributes
         }
         if dirfd.0 != AT_FDCWD {
             let file = cx.file(dirfd)?;
-            if file.desc() == 0 {
-                return file.stat().map(Attributes::plain);
-            }
-            return Attributes::of(&cx.host().call(Op::FStat, &[u64::from(file.desc())])?);
+            return match file.known_desc() {
+                0 => file.stat().map(Attributes::plain),
+                desc => Attributes::of(&cx.host().call(Op::FStat, &[u64::from(desc)])?),
+            };
         }
     }
     let dir = cx.dir(dirfd, path)?;

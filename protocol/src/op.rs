@@ -115,7 +115,8 @@ ops! {
     /// a0 = desc, a1 = open flags: opens the same node anew (/proc/self/fd/N, /dev/fd) → Info as Open.
     Reopen = 41,
     /// a0 = dir, a1 = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT; data = path → Stat, r0 = birth time s,
-    /// r1 = birth time ns, r2 = statx attributes, r3 = mount id, r4 = 1: may change unseen by the monitor, never cache it. Magic links as Open (r0 = u64::MAX, r1 = fd).
+    /// r1 = birth time ns, r2 = statx attributes, r3 = mount id, r4: bit 0: may change unseen by the monitor (the host's
+    /// own doing), bit 1: someone may map it for writing, never keep its content. Magic links as Open (r0 = u64::MAX, r1 = fd).
     Stat = 42,
     /// a0 = dir; data = path; reply data = target, ret = its length. r0 = u64::MAX: a magic link to the caller's own fd r1.
     /// With a1 = 1: a0 is a description and there is no path: the name that /proc/PID/fd shows for it (`pipe:[ino]` …).

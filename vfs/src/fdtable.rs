@@ -135,7 +135,7 @@ impl FdTable {
     /// The open file that stands for a description, if there is one.
     pub fn find(&self, desc: u32) -> Option<Arc<OpenFile>> {
         let slots = self.slots.lock();
-        slots.list.iter().flatten().find(|e| e.file.desc() == desc).map(|e| e.file.clone())
+        slots.list.iter().flatten().find(|e| e.file.known_desc() == desc).map(|e| e.file.clone())
     }
 
     /// FD_CLOEXEC of a descriptor.
@@ -184,7 +184,8 @@ impl FdTable {
     }
 
     /// At exec: closes the descriptors that are marked so.
-    pub fn close_on_exec(&self, _host: &Host) {
+    pub fn close_on_exec(&self, host: &Host) {
+        host.cache.clear();
         let gone = self.take_where(0, usize::MAX - 1, |e| e.cloexec);
         gone.iter().for_each(|e| self.closed(&e.file));
     }
@@ -235,12 +236,15 @@ impl FdTable {
     /// What a fresh member needs to go on with these descriptors. Those marked close-on-exec are listed too, so that the
     /// fresh member closes them once it cannot fail any more; local files do not survive.
     pub fn to_boot(&self) -> Vec<BootFd> {
-        let slots = self.slots.lock();
-        let known = slots.list.iter().enumerate().filter_map(|(i, s)| Some((i, s.as_ref()?)));
-        known
-            .filter(|(_, e)| e.file.desc() != 0)
-            .map(|(i, e)| BootFd { fd: i as u32, cloexec: e.cloexec, info: *e.file.info() })
-            .collect()
+        // A cached file becomes a description by this, which may wait: not with the table locked.
+        let entries: Vec<(usize, Entry)> = {
+            let slots = self.slots.lock();
+            slots.list.iter().enumerate().filter_map(|(i, s)| Some((i, s.clone()?))).collect()
+        };
+        let boot = |(i, e): &(usize, Entry)| {
+            Some(BootFd { fd: *i as u32, cloexec: e.cloexec, info: e.file.boot_info()? })
+        };
+        entries.iter().filter_map(boot).collect()
     }
 
     /// Fills the empty table of a fresh member. Entries marked close-on-exec are closed, so a thread must be there that

@@ -5,6 +5,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use crate::cache::Cache;
 use abi::errno::{Errno, SysResult, from_ret};
 use alloc::collections::BTreeMap;
 use alloc::sync::Weak;
@@ -58,6 +59,8 @@ pub struct Host {
     watches: Mutex<BTreeMap<u32, Vec<Weak<dyn Watch>>>>,
     forks: AtomicU32,
     epoch: AtomicU32,
+    /// Small files that are opened often.
+    pub cache: Cache,
 }
 
 impl Host {
@@ -73,6 +76,7 @@ impl Host {
             watches: Mutex::new(Rank::Leaf, BTreeMap::new()),
             forks: AtomicU32::new(0),
             epoch: AtomicU32::new(0),
+            cache: Cache::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+pub mod cache;
 pub mod epoll;
 pub mod fdtable;
 pub mod file;

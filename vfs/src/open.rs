@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use protocol::Op;
 use protocol::desc::{DescInfo, Kind};
 
+use crate::cache::{self, Cache};
 use crate::fdtable::FdTable;
 use crate::file::{OpenFile, OwnMaker};
 use crate::host::Host;
@@ -29,10 +30,21 @@ pub fn open(
     path: &[u8],
     how: How,
 ) -> SysResult<Arc<OpenFile>> {
+    let cached = cache::eligible(path, how.flags, how.resolve);
+    if cached && let Some(file) = host.cache.open(host, path, how.flags) {
+        return Ok(file);
+    }
+    let generation = Cache::generation(host);
     let args = [dir, u64::from(how.flags), u64::from(how.mode), how.resolve];
     let answer = host.call_with(Op::Open, &args, path)?;
     match answer.value(0) {
-        0 => Ok(OpenFile::new(host, answer.get::<DescInfo>(0)?, Some(&answer), true)),
+        0 => {
+            let file = OpenFile::new(host, answer.get::<DescInfo>(0)?, Some(&answer), true);
+            drop(answer);
+            let shadow =
+                if cached { host.cache.note(host, path, &file, how.flags, generation) } else { None };
+            Ok(shadow.unwrap_or(file))
+        }
         1 => {
             let fd = answer.value(1) as i32;
             drop(answer);

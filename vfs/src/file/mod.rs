@@ -16,6 +16,7 @@ use platform::sync::{Mutex, Rank};
 use protocol::Op;
 use protocol::desc::{DescInfo, Kind, ST_NO_DELEGATE, ST_TTY};
 
+use crate::cache::Entry;
 use crate::host::{Answer, Host, Watch};
 use crate::io::IoBuf;
 use crate::region::Held;
@@ -28,6 +29,7 @@ mod own;
 mod pipe;
 mod position;
 mod regular;
+mod shadow;
 mod socket;
 mod stream;
 
@@ -35,6 +37,7 @@ pub use attach::Attachment;
 pub use local::LocalFile;
 pub use own::{Own, OwnMaker};
 pub use pipe::Pipe;
+pub use shadow::Shadow;
 pub use socket::{Receive, Received, Socket};
 
 /// Up to three keys that a waiter registers for.
@@ -88,6 +91,7 @@ enum Body {
     Path,
     Local(Arc<dyn LocalFile>),
     Own(Own),
+    Shadow(Shadow),
 }
 
 /// What a descriptor refers to.
@@ -126,17 +130,7 @@ impl OpenFile {
             Kind::Socket => Body::Socket(Socket::new(&info, place())),
             Kind::Path | Kind::Local => Body::Path,
         };
-        let file = Arc::new(Self {
-            host,
-            info,
-            kind,
-            body,
-            local_flags: AtomicU32::new(0),
-            given_away: AtomicBool::new(false),
-            locked: AtomicBool::new(false),
-            owner: Mutex::new(Rank::Leaf, Owner::default()),
-            watches: Mutex::new(Rank::Leaf, Vec::new()),
-        });
+        let file = Arc::new(Self::make(host, info, kind, body, 0));
         if let (Body::EventFd(e), Some(answer)) = (&file.body, answer) {
             e.attach(&file, answer);
         }
@@ -146,17 +140,7 @@ impl OpenFile {
     /// A file that lives in this member alone.
     pub fn local(host: &'static Host, local: Arc<dyn LocalFile>, flags: u32) -> Arc<Self> {
         let info = DescInfo { mode: 0o600, ino: 1, dev: 0xe, ..DescInfo::default() };
-        Arc::new(Self {
-            host,
-            info,
-            kind: Kind::Local,
-            body: Body::Local(local),
-            local_flags: AtomicU32::new(flags),
-            given_away: AtomicBool::new(false),
-            locked: AtomicBool::new(false),
-            owner: Mutex::new(Rank::Leaf, Owner::default()),
-            watches: Mutex::new(Rank::Leaf, Vec::new()),
-        })
+        Arc::new(Self::make(host, info, Kind::Local, Body::Local(local), flags))
     }
 
     /// The line to the monitor.
@@ -164,9 +148,51 @@ impl OpenFile {
         self.host
     }
 
-    /// The description's number; 0 for a local file.
+    /// The description's number; 0 for a local file. A cached file becomes a description of its own by this.
     pub fn desc(&self) -> u32 {
-        self.info.desc
+        match &self.body {
+            Body::Shadow(s) => s.real(self).map_or(0, |real| real.info.desc),
+            _ => self.info.desc,
+        }
+    }
+
+    /// The same, but 0 for a cached file that is no description yet.
+    pub fn known_desc(&self) -> u32 {
+        match &self.body {
+            Body::Shadow(s) => s.known().map_or(0, |real| real.info.desc),
+            _ => self.info.desc,
+        }
+    }
+
+    /// What another member needs to go on with this file; `None` for what lives in this one alone.
+    pub fn boot_info(&self) -> Option<DescInfo> {
+        let desc = self.desc();
+        (desc != 0).then_some(DescInfo { desc, ..self.info })
+    }
+
+    /// A cached file, opened for reading.
+    pub(crate) fn shadow(host: &'static Host, entry: Arc<Entry>, flags: u32) -> Arc<Self> {
+        let info = DescInfo { desc: 0, ..*entry.pin().info() };
+        Arc::new(Self::make(host, info, Kind::File, Body::Shadow(Shadow::new(entry)), flags))
+    }
+
+    /// Status flags as this side has them.
+    fn local_status(&self) -> u32 {
+        self.local_flags.load(Ordering::Relaxed)
+    }
+
+    fn make(host: &'static Host, info: DescInfo, kind: Kind, body: Body, flags: u32) -> Self {
+        Self {
+            host,
+            info,
+            kind,
+            body,
+            local_flags: AtomicU32::new(flags),
+            given_away: AtomicBool::new(false),
+            locked: AtomicBool::new(false),
+            owner: Mutex::new(Rank::Leaf, Owner::default()),
+            watches: Mutex::new(Rank::Leaf, Vec::new()),
+        }
     }
 
     /// What it is.
@@ -230,8 +256,9 @@ impl OpenFile {
 
     /// Access mode and status flags as F_GETFL gives them.
     pub fn flags(&self) -> u32 {
-        match self.body {
-            Body::Local(_) => self.local_flags.load(Ordering::Relaxed),
+        match &self.body {
+            Body::Local(_) => self.local_status(),
+            Body::Shadow(s) => s.known().map_or_else(|| self.local_status(), |real| real.flags()),
             _ => self.host.desc_state(self.info.desc).flags,
         }
     }
@@ -253,7 +280,7 @@ impl OpenFile {
             self.local_flags.store(keep | flags & OpenFlags::SETTABLE.bits(), Ordering::Relaxed);
             return Ok(());
         }
-        self.host.call(Op::SetFlags, &[u64::from(self.info.desc), u64::from(flags)]).map(|_| ())
+        self.host.call(Op::SetFlags, &[u64::from(self.desc()), u64::from(flags)]).map(|_| ())
     }
 
     /// Who gets SIGIO.
@@ -289,6 +316,7 @@ impl OpenFile {
             Body::Path => Err(Errno::EBADF),
             Body::Local(l) => l.read(self.host, io),
             Body::Own(o) => o.read(io),
+            Body::Shadow(s) => s.read(self, io),
         }
     }
 
@@ -306,6 +334,7 @@ impl OpenFile {
             Body::Path => Err(Errno::EBADF),
             Body::Local(l) => l.write(self.host, io),
             Body::Own(_) => Err(Errno::EIO),
+            Body::Shadow(_) => Err(Errno::EBADF),
         }
     }
 
@@ -321,6 +350,7 @@ impl OpenFile {
             _ if !self.seekable() => Err(Errno::ESPIPE),
             Body::File(r) => self.check(OpenFlags::readable).and_then(|()| r.read_at(self, io, at)),
             Body::Own(o) => self.check(OpenFlags::readable).and_then(|()| o.read_at(io, at)),
+            Body::Shadow(s) => s.read_at(self, io, at),
             _ => self.read(io),
         }
     }
@@ -333,8 +363,10 @@ impl OpenFile {
         take: &mut dyn FnMut(&mut IoBuf<'_>) -> SysResult<usize>,
     ) -> SysResult<usize> {
         self.check(OpenFlags::readable)?;
-        if let Body::File(r) = &self.body {
-            return r.lend_at(self, at, len, take);
+        match &self.body {
+            Body::File(r) => return r.lend_at(self, at, len, take),
+            Body::Shadow(s) => return s.lend_at(self, at, len, take),
+            _ => {}
         }
         if !matches!(self.body, Body::Own(_) | Body::Device) {
             return Err(Errno::EINVAL);
@@ -361,6 +393,7 @@ impl OpenFile {
     pub fn read_at_kernel(&self, at: u64, to: &mut [u8]) -> SysResult<usize> {
         match &self.body {
             Body::File(r) => r.read_at(self, &mut IoBuf::target(to), at),
+            Body::Shadow(s) => s.read_at(self, &mut IoBuf::target(to), at),
             Body::Dir => Err(Errno::EISDIR),
             _ => Err(Errno::EACCES),
         }
@@ -369,11 +402,11 @@ impl OpenFile {
     /// The region of a regular file's pages, for mmap(2): ENODEV for what has none. `write`: for a shared writable
     /// mapping. Permissions are the caller's to check ([`OpenFile::open_flags`]).
     pub fn region_for_map(&self, write: bool) -> SysResult<Arc<Held>> {
-        if !matches!(self.body, Body::File(_)) || self.kind != Kind::File {
+        if !matches!(self.body, Body::File(_) | Body::Shadow(_)) || self.kind != Kind::File {
             return Err(Errno::ENODEV);
         }
         loop {
-            let answer = self.host.call(Op::FileRegion, &[u64::from(self.info.desc), u64::from(write)])?;
+            let answer = self.host.call(Op::FileRegion, &[u64::from(self.desc()), u64::from(write)])?;
             match Held::take(self.host, answer.region(0).ok_or(Errno::ENODEV)?) {
                 Err(Errno::EAGAIN) => {}
                 Err(e) => return Err(e),
@@ -394,13 +427,15 @@ impl OpenFile {
             Body::File(r) => r.seek(self, off, whence),
             Body::Dir => regular::seek_shared(self, off, whence),
             Body::Own(o) => o.seek(off, whence),
+            Body::Shadow(s) => s.seek(self, off, whence),
             _ => Ok(0),
         }
     }
 
     /// fstat(2).
     pub fn stat(&self) -> SysResult<Stat> {
-        match self.body {
+        match &self.body {
+            Body::Shadow(s) => s.stat(self),
             Body::Local(_) => Ok(Stat {
                 st_dev: self.info.dev,
                 st_ino: self.info.ino,
@@ -420,7 +455,7 @@ impl OpenFile {
             .union(PollEvents::POLLRDNORM)
             .union(PollEvents::POLLWRNORM);
         match &self.body {
-            Body::File(_) | Body::Dir | Body::Device | Body::Own(_) => ALWAYS,
+            Body::File(_) | Body::Dir | Body::Device | Body::Own(_) | Body::Shadow(_) => ALWAYS,
             Body::Pipe(p) => p.poll(self, want),
             Body::EventFd(e) => e.poll(self, want),
             Body::Socket(s) => s.poll(self, want, exclusive),
@@ -506,8 +541,10 @@ impl OpenFile {
 
     /// Before the description gets another holder (fork, SCM_RIGHTS): gives its offset back to the monitor.
     pub fn recall(&self) {
-        if let Body::File(r) = &self.body {
-            r.recall(self);
+        match &self.body {
+            Body::File(r) => r.recall(self),
+            Body::Shadow(s) => s.recall(self),
+            _ => {}
         }
     }
 
@@ -515,13 +552,17 @@ impl OpenFile {
     pub fn tell(&self) -> SysResult<u64> {
         match &self.body {
             Body::File(r) => r.tell(self),
+            Body::Shadow(s) => s.seek(self, 0, abi::fs::SEEK_CUR),
             _ => Ok(0),
         }
     }
 
     /// A lock that belongs to the description was taken: its end is waited for at the last close.
     pub fn note_lock(&self) {
-        self.locked.store(true, Ordering::Relaxed);
+        match &self.body {
+            Body::Shadow(s) => s.known().into_iter().for_each(|real| real.note_lock()),
+            _ => self.locked.store(true, Ordering::Relaxed),
+        }
     }
 
     /// Closing the last descriptor changes something for others: an end of file, a released lock, a file written.
@@ -535,6 +576,9 @@ impl OpenFile {
 
     /// The process that this object was made for holds the description no longer, or elsewhere: dropping it sends nothing.
     pub fn give_away(&self) {
+        if let Body::Shadow(s) = &self.body {
+            s.known().into_iter().for_each(|real| real.give_away());
+        }
         self.given_away.store(true, Ordering::Relaxed);
     }
 
@@ -551,22 +595,19 @@ impl OpenFile {
             Body::Path => Body::Path,
             Body::Local(l) => Body::Local(l.clone()),
             Body::Own(o) => Body::Own(Own::new(o.maker())),
+            Body::Shadow(s) => match s.known() {
+                Some(real) => return real.for_child(),
+                None => Body::Path,
+            },
         };
         self.with_body(body)
     }
 
     fn with_body(&self, body: Body) -> Arc<Self> {
-        Arc::new(Self {
-            host: self.host,
-            info: self.info,
-            kind: self.kind,
-            body,
-            local_flags: AtomicU32::new(self.local_flags.load(Ordering::Relaxed)),
-            given_away: AtomicBool::new(false),
-            locked: AtomicBool::new(false),
-            owner: Mutex::new(Rank::Leaf, self.owner()),
-            watches: Mutex::new(Rank::Leaf, Vec::new()),
-        })
+        let flags = self.local_flags.load(Ordering::Relaxed);
+        let copy = Self::make(self.host, self.info, self.kind, body, flags);
+        copy.set_owner(|o| *o = self.owner());
+        Arc::new(copy)
     }
 }
 

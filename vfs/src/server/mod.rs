@@ -63,6 +63,8 @@ pub struct Vfs {
     generation: Cell<u64>,
     /// Nodes whose attributes someone was told since the generation last changed.
     observed: RefCell<HashSet<NodeKey>>,
+    /// Nodes that someone could map for writing: their content changes unseen.
+    mapped: RefCell<HashSet<NodeKey>>,
     walks: Cell<usize>,
 }
 
@@ -85,6 +87,7 @@ impl Vfs {
             places: RefCell::default(),
             generation: Cell::new(1),
             observed: RefCell::default(),
+            mapped: RefCell::default(),
             walks: Cell::new(0),
         }
     }
@@ -123,6 +126,18 @@ impl Vfs {
         if self.observed.borrow().contains(&key) {
             self.names_changed();
         }
+    }
+
+    /// A node's pages were handed out for a shared writable mapping: nobody may remember its content any more.
+    pub fn content_mapped(&self, key: NodeKey) {
+        if self.mapped.borrow_mut().insert(key) {
+            self.attr_changed(key);
+        }
+    }
+
+    /// True after [`Vfs::content_mapped`].
+    pub fn is_content_mapped(&self, key: NodeKey) -> bool {
+        self.mapped.borrow().contains(&key)
     }
 
     /// Root and working directory of a process.

@@ -35,9 +35,14 @@ pub(super) fn file_region(fam: &mut Family, call: &Call) -> OpResult {
         return Err(Errno::EACCES);
     }
     open.regular(Errno::ENODEV).map_err(|_| Errno::ENODEV)?;
-    let (backing, size) = fs::with(fam, call, Ids::Fs, |cx, _| {
+    let (backing, size) = fs::with(fam, call, Ids::Fs, |cx, vfs| {
         let node = &open.loc.dentry.node;
-        Ok::<_, Errno>((node.backing(cx, write)?, node.size(cx)?))
+        let backing = node.backing(cx, write)?;
+        if write {
+            let attr = node.attr(cx)?;
+            vfs.content_mapped((attr.dev, attr.ino));
+        }
+        Ok::<_, Errno>((backing, node.size(cx)?))
     })?;
     let file = backing.downcast::<HostFile>().map_err(|_| Errno::ENODEV)?;
     let region = file.region(&mut fam.regions, write, size)?;

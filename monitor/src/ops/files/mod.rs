@@ -79,7 +79,7 @@ fn fstat(fam: &mut Family, call: &Call) -> OpResult {
     };
     fs::with(fam, call, Ids::Fs, |cx, vfs| {
         let volatile = !loc.dentry.node.stable();
-        Ok(names::stat_answer(&vfs.stat(cx, &loc)?, &loc, volatile))
+        Ok(names::stat_answer(vfs, &vfs.stat(cx, &loc)?, &loc, volatile))
     })
 }
 

@@ -9,6 +9,7 @@ use abi::fs::{
 };
 use protocol::Op;
 use protocol::wire::Reader;
+use vfs::server::Vfs;
 use vfs::server::attr::Attr;
 use vfs::server::attrs::NewTime;
 use vfs::server::walk::{Loc, Stop};
@@ -22,7 +23,8 @@ use crate::fs::{self, Ids};
 use crate::ops;
 
 /// An answer with `struct stat` and what statx(2) tells beyond it.
-pub fn stat_answer(attr: &Attr, loc: &Loc, volatile: bool) -> Answer {
+pub fn stat_answer(vfs: &Vfs, attr: &Attr, loc: &Loc, volatile: bool) -> Answer {
+    let mapped = vfs.is_content_mapped((attr.dev, attr.ino));
     let root = Rc::ptr_eq(&loc.dentry, &loc.mount.root);
     Answer::default()
         .with_struct(&attr.to_stat())
@@ -30,7 +32,7 @@ pub fn stat_answer(attr: &Attr, loc: &Loc, volatile: bool) -> Answer {
         .with_ret(1, attr.btime.nsec as u64)
         .with_ret(2, if root { STATX_ATTR_MOUNT_ROOT } else { 0 })
         .with_ret(3, loc.mount.id.into())
-        .with_ret(4, volatile.into())
+        .with_ret(4, u64::from(volatile) | u64::from(mapped) << 1)
 }
 
 /// `Op::Stat`.
@@ -43,7 +45,7 @@ pub(super) fn stat(fam: &mut Family, call: &Call) -> OpResult {
     }
     let follow = flags & u64::from(AT_SYMLINK_NOFOLLOW) == 0;
     fs::with(fam, call, Ids::Fs, |cx, vfs| match vfs.find(cx, &base.dir()?, call.data, follow, empty) {
-        Ok(found) => Ok(stat_answer(&vfs.stat(cx, &found.loc)?, &found.loc, found.volatile)),
+        Ok(found) => Ok(stat_answer(vfs, &vfs.stat(cx, &found.loc)?, &found.loc, found.volatile)),
         Err(Stop::OwnFd { fd, rest }) if rest.is_empty() => {
             Ok(Answer::default().with_ret(0, u64::MAX).with_ret(1, fd.into()))
         }
