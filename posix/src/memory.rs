@@ -4,7 +4,7 @@ use abi::errno::{Errno, SysResult};
 use abi::mm::*;
 use abi::process::{RLIMIT_AS, RLIMIT_DATA};
 use platform::Prot;
-use process::mm::{MappedFile, MappedRegion, OnFork, Place, Source, page_up};
+use process::mm::{Content, MappedFile, MappedRegion, OnFork, Place, Source, page_up};
 use protocol::Op;
 use protocol::desc::Kind;
 use vfs::region::Held;
@@ -104,7 +104,7 @@ fn sys_mmap(
     } else {
         file_pages(cx, fd, prot, shared, offset, len)?
     };
-    cx.process().mm.map(cx.platform(), place, len, prot, max_prot, shared, source)
+    cx.process().mm.map(cx.platform(), place, len, Content { source, prot, max_prot, shared })
 }
 
 fn anonymous(cx: &Cx<'_>, len: usize, shared: bool) -> SysResult<Source> {

@@ -36,7 +36,8 @@ pub fn set_re(mut ids: Ids, r: u32, e: u32, privileged: bool) -> SysResult<Ids> 
     let old = ids;
     let real_ok = [KEEP, old[R], old[E]].contains(&r);
     let effective_ok = [KEEP, old[R], old[E], old[S]].contains(&e);
-    if !privileged && !(real_ok && effective_ok) {
+    let allowed = privileged || (real_ok && effective_ok);
+    if !allowed {
         return Err(Errno::EPERM);
     }
     if r != KEEP {

@@ -330,7 +330,7 @@ impl Sched {
         self.armed.store(0, Ordering::Relaxed);
         let mut run = self.run.lock();
         let mut gone: Vec<_> = run.ready.drain(..).collect();
-        gone.extend(run.sleepers.drain(..));
+        gone.append(&mut run.sleepers);
         gone
     }
 }

@@ -22,7 +22,7 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A thread id that no other thread of the family has now; EAGAIN when this member has too many threads.
 pub fn allocate_tid(p: &Process) -> SysResult<u32> {
-    let base = TID_BASE | kernel().host.slot() * PER_SLOT;
+    let base = TID_BASE | (kernel().host.slot() * PER_SLOT);
     let threads = p.threads.lock();
     for _ in 0..PER_SLOT {
         let tid = base + NEXT.fetch_add(1, Ordering::Relaxed) % PER_SLOT;

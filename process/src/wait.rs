@@ -36,7 +36,7 @@ pub fn wait(selector: i64, options: u32) -> SysResult<Option<Child>> {
                     minor_faults: a.value(5),
                 }));
             }
-            Err(Errno::EAGAIN) if options & WNOHANG as u32 != 0 => return Ok(None),
+            Err(Errno::EAGAIN) if options & WNOHANG != 0 => return Ok(None),
             Err(Errno::EAGAIN) => {
                 if waiter.sleep(None, true) == Wake::Interrupted {
                     return Err(Errno::ERESTARTSYS);

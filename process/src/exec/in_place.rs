@@ -15,9 +15,9 @@ use protocol::wire::Writer;
 use super::load::{self, Loaded};
 use super::plan::Plan;
 use super::program;
-use super::stack::Initial;
+use super::stack::{Initial, Strings};
 use crate::kernel::{Kernel, kernel};
-use crate::mm::{Place, Source, page_up};
+use crate::mm::{Content, Place, Source, page_up};
 use crate::proc::Image;
 use crate::{Process, Thread};
 
@@ -82,13 +82,11 @@ fn replace(k: &Kernel, p: &Process, plan: &Plan, personality: u32, frame: &mut T
     }
     let stack_at = layout.stack_top - layout.stack_len;
     let source = Source::Anon("[stack]");
-    p.mm.map(pf, Place::Fixed(stack_at), layout.stack_len, prot, Prot::all(), false, source)?;
+    p.mm.map(pf, Place::Fixed(stack_at), layout.stack_len, Content::private(source, prot))?;
     let mut random = [0u8; 16];
     pf.entropy(&mut random);
     let initial = Initial { argv: &plan.argv, envp: &plan.envp, path: &plan.path, random };
-    let placed = initial.build(layout.stack_top, |name, random, machine| {
-        auxv(k, p, plan, &main, interp.as_ref(), name, random, machine)
-    });
+    let placed = initial.build(layout.stack_top, |strings| auxv(k, p, plan, &main, interp.as_ref(), strings));
     if placed.bytes.len() + 16 * PAGE_SIZE > layout.stack_len {
         return Err(Errno::E2BIG);
     }
@@ -113,9 +111,7 @@ fn auxv(
     plan: &Plan,
     main: &Loaded,
     interp: Option<&Loaded>,
-    name: usize,
-    random: usize,
-    machine: usize,
+    strings: &Strings,
 ) -> Vec<AuxEntry> {
     let ids = p.creds.lock().ids;
     let (hwcap, hwcap2) = k.platform.hwcap();
@@ -139,10 +135,10 @@ fn auxv(
         (AT_GID, ids[4].into()),
         (AT_EGID, ids[5].into()),
         (AT_SECURE, secure.into()),
-        (AT_RANDOM, random as u64),
+        (AT_RANDOM, strings.random as u64),
         (AT_HWCAP2, hwcap2),
-        (AT_EXECFN, name as u64),
-        (AT_PLATFORM, machine as u64),
+        (AT_EXECFN, strings.name as u64),
+        (AT_PLATFORM, strings.machine as u64),
         (AT_MINSIGSTKSZ, 1024 + k.platform.xstate_size() as u64),
     ]);
     v.into_iter().map(|(a_type, a_val)| AuxEntry { a_type, a_val }).collect()

@@ -4,7 +4,7 @@ use abi::errno::{Errno, SysResult};
 use platform::{Platform, Prot};
 
 use super::elf::{Elf, Segment};
-use crate::mm::{AddressSpace, MappedFile, Place, Source, page_down, page_up};
+use crate::mm::{AddressSpace, Content, MappedFile, Place, Source, page_down, page_up};
 
 /// Where a file came to lie.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub fn map_image(
         let room = len + elf.align;
         // Reserve with room to align, then let the segments replace the reservation.
         let none = Source::Anon("");
-        let at = mm.map(pf, Place::Hint(wish), room, Prot::empty(), Prot::all(), false, none)?;
+        let at = mm.map(pf, Place::Hint(wish), room, Content::private(none, Prot::empty()))?;
         let aligned = at.next_multiple_of(elf.align);
         if aligned > at {
             mm.unmap(pf, at, aligned - at)?;
@@ -73,7 +73,7 @@ fn map_segment(
     if s.file_size > 0 {
         let offset = s.offset - (start - map_start) as u64;
         let source = Source::File(file.clone(), offset);
-        mm.map(pf, Place::Fixed(map_start), file_top - map_start, s.prot, Prot::all(), false, source)?;
+        mm.map(pf, Place::Fixed(map_start), file_top - map_start, Content::private(source, s.prot))?;
         // The rest of the last page belongs to the zeroed part.
         if s.mem_size > s.file_size && file_end < file_top {
             if !s.prot.contains(Prot::WRITE) {
@@ -88,7 +88,7 @@ fn map_segment(
     }
     if mem_end > file_top {
         let source = Source::Anon("");
-        mm.map(pf, Place::Fixed(file_top), mem_end - file_top, s.prot, Prot::all(), false, source)?;
+        mm.map(pf, Place::Fixed(file_top), mem_end - file_top, Content::private(source, s.prot))?;
     }
     Ok(())
 }

@@ -17,7 +17,17 @@ pub struct Initial<'a> {
     pub random: [u8; 16],
 }
 
-/// Where things came to lie; offsets of the auxv's strings are known before it is made.
+/// Addresses of what the auxiliary vector points to.
+pub struct Strings {
+    /// The executable's name.
+    pub name: usize,
+    /// 16 random bytes.
+    pub random: usize,
+    /// The platform's name.
+    pub machine: usize,
+}
+
+/// Where things came to lie.
 pub struct Placed {
     /// Bytes from `base` up to the stack's top.
     pub bytes: Vec<u8>,
@@ -39,9 +49,8 @@ pub fn check_size(argv: &[Vec<u8>], envp: &[Vec<u8>], stack_limit: u64) -> SysRe
 }
 
 impl Initial<'_> {
-    /// Builds the stack that ends at `top`. `auxv` gets the addresses of the executable's name, of 16 random bytes and of
-    /// the platform string, and gives the vector without its end mark.
-    pub fn build(&self, top: usize, auxv: impl FnOnce(usize, usize, usize) -> Vec<AuxEntry>) -> Placed {
+    /// Builds the stack that ends at `top`. `auxv` gives the vector without its end mark.
+    pub fn build(&self, top: usize, auxv: impl FnOnce(&Strings) -> Vec<AuxEntry>) -> Placed {
         let mut strings: Vec<u8> = Vec::new();
         let at = |s: &[u8], strings: &mut Vec<u8>| {
             let off = strings.len();
@@ -61,7 +70,11 @@ impl Initial<'_> {
         strings.extend_from_slice(&[0; 16]);
         let strings_at = top - strings.len();
 
-        let aux = auxv(strings_at + name, strings_at + random, strings_at + machine);
+        let aux = auxv(&Strings {
+            name: strings_at + name,
+            random: strings_at + random,
+            machine: strings_at + machine,
+        });
         let words = 1 + args.len() + 1 + envs.len() + 1 + (aux.len() + 1) * 2;
         let base = (strings_at - words * 8) & !15;
         let mut bytes = Vec::with_capacity(top - base);

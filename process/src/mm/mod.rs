@@ -7,7 +7,7 @@ mod space;
 pub mod vma;
 
 pub use code::Code;
-pub use space::{AddressSpace, Place};
+pub use space::{AddressSpace, Content, Place};
 pub use vma::{MappedFile, MappedRegion, OnFork, Source, Vma, VmaSet, page_down, page_up};
 
 #[cfg(test)]

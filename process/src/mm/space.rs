@@ -49,6 +49,22 @@ impl From<SpaceError> for Errno {
     }
 }
 
+/// What a new mapping is of, and how it may be used.
+pub struct Content {
+    pub source: Source,
+    pub prot: Prot,
+    /// What mprotect may give it later.
+    pub max_prot: Prot,
+    pub shared: bool,
+}
+
+impl Content {
+    /// Private, and free to be protected in any way later.
+    pub fn private(source: Source, prot: Prot) -> Self {
+        Self { source, prot, max_prot: Prot::all(), shared: false }
+    }
+}
+
 /// A platform's memory error on its way to an errno.
 pub(super) struct SpaceError(pub(super) MemError);
 
@@ -65,16 +81,8 @@ impl AddressSpace {
     }
 
     /// Maps. `len` is a positive multiple of the page size. Gives the address.
-    pub fn map(
-        &self,
-        pf: &dyn Platform,
-        place: Place,
-        len: usize,
-        prot: Prot,
-        max_prot: Prot,
-        shared: bool,
-        source: Source,
-    ) -> SysResult<usize> {
+    pub fn map(&self, pf: &dyn Platform, place: Place, len: usize, content: Content) -> SysResult<usize> {
+        let Content { source, prot, max_prot, shared } = content;
         let mut st = self.state.lock();
         let addr = st.choose(pf, place, len)?;
         if st.vmas.len() >= MAX_MAPS {
