@@ -161,8 +161,8 @@ fn sys_sched_setattr(cx: &mut Cx<'_>, pid: i32, attr: Addr, flags: u32) -> SysRe
     cx.read_bytes(attr.0, &mut size)?;
     let given = match u32::from_le_bytes(size) as usize {
         0 => SCHED_ATTR_SIZE_VER0,
-        n if n < SCHED_ATTR_SIZE_VER0 || n > 4096 => return Err(Errno::E2BIG),
-        n => n.min(size_of::<SchedAttr>()),
+        n if (SCHED_ATTR_SIZE_VER0..=4096).contains(&n) => n.min(size_of::<SchedAttr>()),
+        _ => return Err(Errno::E2BIG),
     };
     let mut a = SchedAttr::new_zeroed();
     cx.read_bytes(attr.0, &mut a.as_mut_bytes()[..given])?;

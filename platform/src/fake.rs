@@ -1,1 +1,0 @@
-//! An in-memory platform for tests of kernel logic.
