@@ -231,6 +231,9 @@ fn sys_ftruncate(cx: &mut Cx<'_>, fd: Fd, length: i64) -> SysResult<usize> {
 /// fallocate(2).
 fn sys_fallocate(cx: &mut Cx<'_>, fd: Fd, mode: u32, offset: i64, length: i64) -> SysResult<usize> {
     let file = cx.file(fd)?;
+    if file.kind() == Kind::Path {
+        return Err(Errno::EBADF);
+    }
     if offset < 0 || length <= 0 {
         return Err(Errno::EINVAL);
     }

@@ -130,8 +130,8 @@ fn sys_renameat2(
     {
         return Err(Errno::EINVAL);
     }
-    let (from, old) = place(cx, olddir, old)?;
-    let (to, new) = place(cx, newdir, new)?;
+    let (old, new) = (cx.path(old)?, cx.path(new)?);
+    let (from, to) = (cx.dir(olddir, &old)?, cx.dir(newdir, &new)?);
     cx.host().call_with(Op::Rename, &[from, to, flags.into()], &two(&old, &new)).map(|_| 0)
 }
 
@@ -154,7 +154,9 @@ fn sys_linkat(
     }
     let old = cx.path(old)?;
     let from = cx.named(olddir, &old, flags)?;
-    let (to, new) = place(cx, newdir, new)?;
+    // An empty new name is found out behind what is wrong with the old one.
+    let new = cx.path(new)?;
+    let to = cx.dir(newdir, &new)?;
     cx.host().call_with(Op::Link, &[from, to, flags.into()], &two(&old, &new)).map(|_| 0)
 }
 

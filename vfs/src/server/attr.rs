@@ -1,6 +1,6 @@
 //! Attributes of a node, inode(7), and the changes that chmod, chown and utimensat make to them.
 
-use abi::fs::{S_IFDIR, S_IFMT, S_IFREG, S_IXGRP, Stat};
+use abi::fs::{S_IFDIR, S_IFMT, S_IXGRP, Stat};
 
 /// A file time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,7 +98,7 @@ pub struct SetAttr {
 /// The mode after a change of owner or of contents by someone without privilege: the set-user-ID bit goes, and the
 /// set-group-ID bit of a file that its group may execute (chown(2), write(2)).
 pub fn without_suid(mode: u32) -> Option<u32> {
-    if mode & S_IFMT != S_IFREG {
+    if mode & S_IFMT == S_IFDIR {
         return None;
     }
     let mut clear = mode & abi::fs::S_ISUID;

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use abi::Errno;
 use abi::fs::{
     IN_ATTRIB, IN_CREATE, IN_DELETE, IN_DELETE_SELF, IN_ISDIR, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO,
-    MS_NODEV, NAME_MAX, RENAME_EXCHANGE, RENAME_NOREPLACE, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK,
-    S_IFMT, S_IFREG, S_IFSOCK, S_ISGID, S_IXGRP,
+    NAME_MAX, RENAME_EXCHANGE, RENAME_NOREPLACE, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT,
+    S_IFREG, S_IFSOCK, S_ISGID, S_IXGRP,
 };
 
 use crate::server::attr::Attr;
@@ -17,6 +17,13 @@ use crate::server::inode::{Create, NodeRef};
 use crate::server::walk::{Last, Loc, Stop};
 use crate::server::{Dir, Vfs, perm};
 
+/// What a path ends in.
+pub enum End {
+    Name(Slot),
+    /// `.`, `..` or nothing but slashes.
+    Odd(Last),
+}
+
 /// A name in a directory, found or to be made.
 pub struct Slot {
     pub dir: Loc,
@@ -25,23 +32,30 @@ pub struct Slot {
 }
 
 impl Vfs {
-    /// The directory and last component of `path`; `odd` is the error for a path that ends in `.`, `..` or `/`.
-    pub fn slot(&self, cx: &Cx, dir: &Dir, path: &[u8], odd: fn(&Last) -> Errno) -> Result<Slot, Stop> {
+    /// The directory and last component of `path`.
+    fn end(&self, cx: &Cx, dir: &Dir, path: &[u8]) -> Result<End, Stop> {
         let mut w = self.walker(cx, dir, path, 0)?;
-        match w.parent()? {
-            Last::Name { at, slash } => {
-                w.search()?;
-                if w.name(&at).len() > NAME_MAX {
-                    return Err(Errno::ENAMETOOLONG.into());
-                }
-                Ok(Slot { name: w.name(&at).to_vec(), slash, dir: w.cur })
-            }
-            last => Err(odd(&last).into()),
+        let last = w.parent()?;
+        w.search()?;
+        Ok(match last {
+            Last::Name { at, slash } => End::Name(Slot { name: w.name(&at).to_vec(), slash, dir: w.cur }),
+            last => End::Odd(last),
+        })
+    }
+
+    /// The same; `odd` is the error for a path that ends in `.`, `..` or `/`.
+    pub fn slot(&self, cx: &Cx, dir: &Dir, path: &[u8], odd: fn(&Last) -> Errno) -> Result<Slot, Stop> {
+        match self.end(cx, dir, path)? {
+            End::Name(slot) => Ok(slot),
+            End::Odd(last) => Err(odd(&last).into()),
         }
     }
 
     /// The name's dentry, if it exists.
     pub(super) fn child(&self, cx: &Cx, slot: &Slot) -> Result<Option<Rc<Dentry>>, Errno> {
+        if slot.name.len() > NAME_MAX {
+            return Err(Errno::ENAMETOOLONG);
+        }
         let dir = &slot.dir.dentry;
         match dir.cached(&slot.name) {
             Some(d) if dir.node.stable() || d.mounts.get() > 0 => return Ok(Some(d)),
@@ -127,7 +141,7 @@ impl Vfs {
         Ok(())
     }
 
-    /// mknod(2). Devices are made by root only, and not where devices would not work anyway.
+    /// mknod(2). Devices are made by root only.
     pub fn mknod(&self, cx: &Cx, dir: &Dir, path: &[u8], mode: u32, rdev: u64) -> Result<Loc, Stop> {
         let kind = if mode & S_IFMT == 0 { S_IFREG } else { mode & S_IFMT };
         match kind {
@@ -137,7 +151,7 @@ impl Vfs {
         }
         let slot = self.free_slot(cx, dir, path, false)?;
         let device = matches!(kind, S_IFCHR | S_IFBLK);
-        if device && (!cx.creds.is_root() || slot.dir.mount.flags.get() & MS_NODEV != 0) {
+        if device && !cx.creds.is_root() {
             return Err(Errno::EPERM.into());
         }
         let rdev = if device { rdev } else { 0 };
@@ -239,13 +253,12 @@ impl Vfs {
         {
             return Err(Errno::EINVAL.into());
         }
-        let from = self.slot(cx, old.0, old.1, |_| Errno::EBUSY)?;
-        let to = self.slot(
-            cx,
-            new.0,
-            new.1,
-            if flags & RENAME_NOREPLACE != 0 { |_| Errno::EEXIST } else { |_| Errno::EBUSY },
-        )?;
+        let (from, to) = (self.end(cx, old.0, old.1)?, self.end(cx, new.0, new.1)?);
+        let End::Name(from) = from else { return Err(Errno::EBUSY.into()) };
+        let End::Name(to) = to else {
+            let exists = flags & RENAME_NOREPLACE != 0;
+            return Err(if exists { Errno::EEXIST } else { Errno::EBUSY }.into());
+        };
         if !Rc::ptr_eq(&from.dir.mount, &to.dir.mount) {
             return Err(Errno::EXDEV.into());
         }

@@ -80,7 +80,11 @@ impl Vfs {
                     self.may_open(cx, &loc, flags, false)?;
                     return Ok(Opened { loc, created: false });
                 }
-                _ => return Err(Errno::EISDIR.into()),
+                _ => {
+                    w.search()?;
+                    let exclusive = flags & O_EXCL != 0;
+                    return Err(if exclusive { Errno::EEXIST } else { Errno::EISDIR }.into());
+                }
             };
             if slash {
                 w.search()?;

@@ -46,6 +46,8 @@ pub struct MemFs {
     known: RefCell<HashMap<NodeKey, Weak<MemNode>>>,
     /// Those of them that were changed: they must not be forgotten while they have a name.
     changed: RefCell<HashMap<NodeKey, Rc<MemNode>>>,
+    /// The lower tree's root.
+    base: RefCell<Option<NodeRef>>,
 }
 
 /// Numbers of nodes made here start above all inode numbers that host file systems use in practice.
@@ -65,6 +67,7 @@ impl MemFs {
             lower_devs: RefCell::default(),
             known: RefCell::default(),
             changed: RefCell::default(),
+            base: RefCell::default(),
         })
     }
 
@@ -76,6 +79,7 @@ impl MemFs {
 
     /// Makes the root of a writable layer over `lower`.
     pub fn over(self: &Rc<Self>, cx: &Cx, lower: NodeRef) -> Result<Rc<MemNode>, abi::Errno> {
+        *self.base.borrow_mut() = Some(lower.clone());
         self.adopt(cx, lower)
     }
 
@@ -125,6 +129,14 @@ impl MemFs {
     }
 
     fn statfs(&self) -> Statfs {
+        if let Some(base) = &*self.base.borrow()
+            && let Ok(below) = base.statfs()
+        {
+            // The numbers of the tree below, as overlayfs shows those of one layer.
+            let fsid = [self.dev as i32, 0];
+            let f_namelen = abi::fs::NAME_MAX as i64;
+            return Statfs { f_type: self.magic, f_fsid: fsid, f_namelen, ..below };
+        }
         let blocks = if self.limit == u64::MAX { 1 << 24 } else { self.limit / BLOCK };
         let free = blocks.saturating_sub(self.used.get().div_ceil(BLOCK));
         Statfs {
