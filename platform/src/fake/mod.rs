@@ -199,6 +199,10 @@ impl Events for Fake {
         self.now.fetch_max(until, Ordering::SeqCst);
         self.idle.fetch_add(until.saturating_sub(now), Ordering::SeqCst);
     }
+    /// Requests are answered at once.
+    fn wait_reply(&self, done: &mut dyn FnMut() -> bool) {
+        assert!(done(), "a request without an answer");
+    }
     fn relax(&self) {}
 }
 
