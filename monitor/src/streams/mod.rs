@@ -74,6 +74,7 @@ pub fn open_stdio(fam: &mut Family, pid: u32) -> Result<[u32; 3], Errno> {
                 fam.streams.saved_termios = host_tty::Saved::of(fd);
             }
             jobs::begin(fam, Terminal::Host, pid);
+            name(fam, pid, *desc, b"/dev/console");
         }
     }
     Ok(descs)
