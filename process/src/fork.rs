@@ -43,7 +43,8 @@ pub fn fork(me: &Arc<Thread>, flags: CloneFlags, exit_signal: u32) -> SysResult<
     let recalled = p.fds.prepare_fork(&k.host);
 
     // 3. One message: pid, slot, descriptor references, the child's control region.
-    let answer = k.host.call(Op::ForkPrepare, &[exit_signal.into(), prepare_flags(flags)])?;
+    // Nobody opens or closes anything between this and the clone.
+    let answer = k.host.call_alone(Op::ForkPrepare, &[exit_signal.into(), prepare_flags(flags)])?;
     let pid = answer.ret() as u32;
     let slot = answer.value(0) as u32;
     let region = answer.region(0).ok_or(Errno::EAGAIN)?;
@@ -82,6 +83,11 @@ pub fn fork(me: &Arc<Thread>, flags: CloneFlags, exit_signal: u32) -> SysResult<
             p.mm.child(k.platform);
             crate::report::child();
             p.fds.child(identity.pid);
+            if !others.is_empty() {
+                // What those threads were about to open or close is not the child's. A list that is too long for a request
+                // is not sent: then something may stay open longer than it should.
+                let _ = k.host.post(Op::Holdings, &[], &p.fds.holdings());
+            }
             Ok(Forked::Child)
         }
         Err(e) => {

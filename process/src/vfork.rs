@@ -30,7 +30,7 @@ pub fn start(
     let recalled = p.fds.prepare_fork(&k.host);
     let answer = k
         .host
-        .call(Op::ForkPrepare, &[exit_signal.into(), crate::fork::prepare_flags(flags) | FORK_VFORK])?;
+        .call_alone(Op::ForkPrepare, &[exit_signal.into(), crate::fork::prepare_flags(flags) | FORK_VFORK])?;
     let pid = answer.ret() as u32;
     drop((answer, recalled));
     let fds =

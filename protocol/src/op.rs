@@ -95,6 +95,9 @@ ops! {
     SysInfo = 23,
     /// uname's node and domain name: a0 = 0 get (data = wire{nodename, domainname}), 1 set node (data), 2 set domain.
     HostName = 24,
+    /// data = description numbers (u32 LE): all that `pid` still holds. A clone of a process with several threads says this,
+    /// because another thread may have been opening or closing something just then. NOREPLY.
+    Holdings = 27,
     /// a0 = pid, a1 = flags (O_NONBLOCK) → Info of a [`crate::desc::Kind::PidFd`], held by the caller. ESRCH.
     PidFdOpen = 25,
     /// a0 = desc of a pidfd, a1 = signo, a2 = si_code, a3 = value: as `Kill` to that process. ESRCH when it was waited for.

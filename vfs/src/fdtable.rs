@@ -178,6 +178,13 @@ impl FdTable {
         (0..slots.list.len()).filter(|i| slots.list[*i].is_some()).map(|i| i as i32).collect()
     }
 
+    /// The monitor's descriptions behind the open descriptors, as `Op::Holdings` lists them.
+    pub fn holdings(&self) -> Vec<u8> {
+        let slots = self.slots.lock();
+        let held = slots.list.iter().flatten().map(|e| e.file.desc()).filter(|d| *d != 0);
+        held.flat_map(u32::to_le_bytes).collect()
+    }
+
     /// How many descriptors are open.
     pub fn count(&self) -> usize {
         self.slots.lock().list.iter().flatten().count()

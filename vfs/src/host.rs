@@ -191,12 +191,28 @@ impl Host {
         if !try_alloc() {
             (self.hooks.block)(EV_REPLY, &mut try_alloc);
         }
-        Outgoing { host: self, control, slot: slot.unwrap_or_default(), op, len: 0, sent: false }
+        Outgoing {
+            host: self,
+            control,
+            slot: slot.unwrap_or_default(),
+            op,
+            len: 0,
+            sent: false,
+            alone: false,
+        }
     }
 
     /// A request without data.
     pub fn call(&self, op: Op, args: &[u64]) -> SysResult<Answer<'_>> {
         self.begin(op).send(args)
+    }
+
+    /// A request without data, during which no other thread of the member runs: what the monitor sees of it then stays so
+    /// until the caller lets others run.
+    pub fn call_alone(&self, op: Op, args: &[u64]) -> SysResult<Answer<'_>> {
+        let mut out = self.begin(op);
+        out.alone = true;
+        out.send(args)
     }
 
     /// A request with data.
@@ -223,6 +239,8 @@ pub struct Outgoing<'h> {
     op: Op,
     len: usize,
     sent: bool,
+    /// Nobody else runs until the reply is there.
+    alone: bool,
 }
 
 impl<'h> Outgoing<'h> {
@@ -287,6 +305,9 @@ impl<'h> Outgoing<'h> {
         self.submit(args, 0);
         let (control, slot) = (self.control.clone(), self.slot);
         let mut done = || MemberSide::is_done(&control, slot);
+        while self.alone && !done() {
+            self.host.platform.wait(None);
+        }
         if !done() {
             (self.host.hooks.block)(EV_REPLY, &mut done);
         }

@@ -38,6 +38,9 @@ impl Held {
             return Ok(held);
         }
         if !host.platform.has(region.id) {
+            // Or it was on its way to a thread that did not come along into this clone: the monitor is told either way.
+            drop(table);
+            let _ = host.post(Op::Detach, &[region.id], &[]);
             return Err(Errno::EAGAIN);
         }
         let held = Arc::new(Self {

@@ -103,6 +103,16 @@ impl Family {
     /// `Op::ForkDone`.
     pub fn fork_done(&mut self, call: &Call) -> OpResult {
         let (child, host_pid) = (call.arg32(0)?, call.arg32(1)?);
+        if let Some(m) = self.members.get_mut(call.slot)
+            && let Some(at) = m.guests.iter().position(|g| *g == child)
+        {
+            // A vfork child that never ran.
+            if host_pid == 0 {
+                m.guests.swap_remove(at);
+                self.forget_child(child);
+            }
+            return Answer::ok();
+        }
         self.confirm_fork(call.slot, child, host_pid)?;
         Answer::ok()
     }

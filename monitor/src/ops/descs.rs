@@ -1,5 +1,7 @@
 //! Requests on any description.
 
+use std::collections::BTreeSet;
+
 use abi::Errno;
 use abi::fs::{FASYNC, O_APPEND, O_DIRECT, O_NOATIME, O_NONBLOCK};
 use protocol::Op;
@@ -21,6 +23,16 @@ pub fn handle(fam: &mut Family, op: Op, call: &Call) -> OpResult {
             Answer::ok()
         }
         Op::SetFlags => set_flags(fam, call),
+        Op::Holdings => {
+            let (kept, _) = call.data.as_chunks::<4>();
+            let kept: BTreeSet<u32> = kept.iter().map(|n| u32::from_le_bytes(*n)).collect();
+            for desc in fam.descs.held_by(call.pid) {
+                if !kept.contains(&desc) {
+                    fam.close_desc(desc, call.pid);
+                }
+            }
+            Answer::ok()
+        }
         Op::DescInfo => {
             let desc = call.arg32(0)?;
             fam.descs.get(desc, call.pid)?;

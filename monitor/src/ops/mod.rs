@@ -73,7 +73,7 @@ pub fn dispatch(fam: &mut Family, call: &Call) -> OpResult {
         | Op::Mount
         | Op::INotify => names::handle(fam, op, call),
 
-        Op::Close | Op::SetFlags | Op::DescInfo | Op::Detach => descs::handle(fam, op, call),
+        Op::Close | Op::SetFlags | Op::DescInfo | Op::Detach | Op::Holdings => descs::handle(fam, op, call),
         Op::Reopen
         | Op::FStat
         | Op::Read
