@@ -150,10 +150,9 @@ fn owner(cx: &Cx<'_>, file: &OpenFile, cmd: u32, arg: u64) -> SysResult<usize> {
 pub fn set_owner(cx: &Cx<'_>, file: &OpenFile, kind: i32, id: i32) -> SysResult<usize> {
     if id != 0 {
         let target = if kind == F_OWNER_PGRP { -i64::from(id) } else { i64::from(id) };
-        match cx.host().call(Op::Kill, &[target as u64, 0]) {
-            Err(Errno::ESRCH) => return Err(Errno::ESRCH),
-            // Permission is checked when the signal is sent.
-            _ => {}
+        // Permission is checked when the signal is sent.
+        if let Err(Errno::ESRCH) = cx.host().call(Op::Kill, &[target as u64, 0]) {
+            return Err(Errno::ESRCH);
         }
     }
     let ids = cx.process().creds.lock().ids;
