@@ -8,7 +8,6 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use abi::errno::{Errno, SysResult};
 use abi::fs::{O_NONBLOCK, OpenFlags, S_IFMT, Stat};
-use abi::poll::PollEvents;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use platform::Platform;
@@ -28,6 +27,7 @@ mod local;
 mod own;
 mod pipe;
 mod position;
+mod ready;
 mod regular;
 mod shadow;
 mod socket;
@@ -37,37 +37,9 @@ pub use attach::Attachment;
 pub use local::LocalFile;
 pub use own::{Own, OwnMaker};
 pub use pipe::Pipe;
+pub use ready::Keys;
 pub use shadow::Shadow;
 pub use socket::{Receive, Received, Socket};
-
-/// Up to three keys that a waiter registers for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Keys {
-    keys: [u32; 3],
-    len: usize,
-}
-
-impl Keys {
-    /// No key or one; 0 is none.
-    pub fn one(key: u32) -> Self {
-        let mut k = Self::default();
-        k.add(key);
-        k
-    }
-
-    /// Adds a key unless it is 0 or there already.
-    pub fn add(&mut self, key: u32) {
-        if key != 0 && self.len < self.keys.len() && !self.as_slice().contains(&key) {
-            self.keys[self.len] = key;
-            self.len += 1;
-        }
-    }
-
-    /// The keys.
-    pub fn as_slice(&self) -> &[u32] {
-        &self.keys[..self.len]
-    }
-}
 
 /// Who gets SIGIO, and which signal in its place: F_SETOWN, F_SETSIG; fcntl(2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -448,44 +420,6 @@ impl OpenFile {
         }
     }
 
-    /// Readiness now. What of `want` is not there is armed: its coming wakes [`OpenFile::keys`].
-    pub fn poll(&self, want: PollEvents, exclusive: bool) -> PollEvents {
-        const ALWAYS: PollEvents = PollEvents::POLLIN
-            .union(PollEvents::POLLOUT)
-            .union(PollEvents::POLLRDNORM)
-            .union(PollEvents::POLLWRNORM);
-        match &self.body {
-            Body::File(_) | Body::Dir | Body::Device | Body::Own(_) | Body::Shadow(_) => ALWAYS,
-            Body::Pipe(p) => p.poll(self, want),
-            Body::EventFd(e) => e.poll(self, want),
-            Body::Socket(s) => s.poll(self, want, exclusive),
-            Body::Stream => stream::poll(self, exclusive),
-            Body::Path => PollEvents::POLLNVAL,
-            Body::Local(l) => l.poll(self.host),
-        }
-    }
-
-    /// False for files that epoll refuses (EPERM): always ready and without a queue of waiters.
-    pub fn pollable(&self) -> bool {
-        !matches!(self.kind, Kind::File | Kind::Dir | Kind::Null | Kind::Zero | Kind::Full | Kind::Path)
-    }
-
-    /// What wakes when the file becomes ready.
-    pub fn keys(&self) -> Keys {
-        match &self.body {
-            Body::Local(l) => Keys::one(l.key()),
-            Body::Socket(s) => s.keys(self),
-            Body::Pipe(p) => {
-                let mut keys = Keys::one(self.info.object);
-                if let Ok(ring) = p.ring(self) {
-                    keys.add(ring.ring().object());
-                }
-                keys
-            }
-            _ => Keys::one(self.info.object),
-        }
-    }
-
     /// True if a blocking write(2) goes on until all is written.
     pub fn is_stream(&self) -> bool {
         match &self.body {
@@ -499,44 +433,6 @@ impl OpenFile {
     pub fn timeout(&self, clock: &dyn Platform, reading: bool) -> Option<u64> {
         let limit = self.as_socket()?.timeout(reading)?;
         Some(clock.monotonic().saturating_add(limit))
-    }
-
-    /// Arms `want` though it may be there already: what comes next wakes [`OpenFile::keys`] (edge-triggered interest).
-    pub fn arm(&self, want: PollEvents) {
-        match &self.body {
-            Body::Pipe(p) => p.arm(self, want),
-            Body::EventFd(e) => e.arm(self, want),
-            Body::Socket(s) => s.arm(self, want),
-            _ => {}
-        }
-    }
-
-    /// Changes when there is something new to tell an edge-triggered watcher of; `None`: every event is new.
-    pub fn edge(&self, want: PollEvents) -> Option<u64> {
-        match &self.body {
-            Body::Pipe(p) => p.edge(self),
-            Body::Socket(s) => s.edge(want),
-            Body::Local(l) => l.edge(),
-            _ => None,
-        }
-    }
-
-    /// `watch` is told when the file is closed.
-    pub(crate) fn watched_by(&self, watch: Weak<dyn Watch>) {
-        self.watches.lock().push(watch);
-    }
-
-    /// Ends [`OpenFile::watched_by`].
-    pub(crate) fn not_watched_by(&self, watch: &Weak<dyn Watch>) {
-        self.watches.lock().retain(|w| !Weak::ptr_eq(w, watch));
-    }
-
-    /// When the file becomes ready by time alone (monotonic ns).
-    pub fn deadline(&self) -> Option<u64> {
-        match &self.body {
-            Body::Local(l) => l.deadline(self.host),
-            _ => None,
-        }
     }
 
     /// Before the description gets another holder (fork, SCM_RIGHTS): gives its offset back to the monitor.
