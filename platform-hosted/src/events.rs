@@ -1,4 +1,6 @@
 //! Events: pending bits in the events region, a futex on the own wake word, the doorbell for the monitor.
+//!
+//! Before a sleep the CPU spins a little, if that has paid off lately ([`crate::spinning`]).
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,27 +10,26 @@ use protocol::hosted::FD_DOORBELL;
 use protocol::{MONITOR_SLOT, SharedMem, events};
 
 use crate::regions::EventsMem;
+use crate::spinning::Budget;
 use crate::{host, percpu, vdso};
 
-/// How long to spin before sleeping, in nanoseconds: a sleep and its wake-up cost several microseconds on both sides. The
-/// time doubles when spinning paid off and halves when it did not, between these two.
-const SPIN_MIN: u32 = 2_000;
-const SPIN_MAX: u32 = 20_000;
 /// Looks at the pending word between two looks at the clock.
 const LOOKS: u32 = 16;
 
 static SLOT: AtomicU32 = AtomicU32::new(0);
-/// 0: there is but one CPU, whoever will post runs only when we sleep.
-static SPIN: AtomicU32 = AtomicU32::new(SPIN_MIN);
+/// How long to spin before sleeping for events, and for the monitor's reply.
+static FOR_EVENTS: spin::Mutex<Budget> = spin::Mutex::new(Budget::new());
+static FOR_REPLY: spin::Mutex<Budget> = spin::Mutex::new(Budget::new());
 
 /// Takes the slot that the identity names.
 pub fn set_slot(slot: u32) {
     SLOT.store(slot, Ordering::Relaxed);
 }
 
-/// Spinning is for machines with more than one CPU.
+/// Spinning is for machines with more than one CPU: on one, whoever will post runs only when we sleep.
 pub fn set_cpus(cpus: u32) {
-    SPIN.store(if cpus > 1 { SPIN_MAX } else { 0 }, Ordering::Relaxed);
+    FOR_EVENTS.lock().alone = cpus < 2;
+    FOR_REPLY.lock().alone = cpus < 2;
 }
 
 /// See `Events::slot`.
@@ -68,32 +69,29 @@ fn now() -> u64 {
     vdso::clock(CLOCK_MONOTONIC)
 }
 
-/// Spins; true when something came.
-fn spin(deadline: Option<u64>, came: &mut dyn FnMut() -> bool) -> bool {
-    let budget = SPIN.load(Ordering::Relaxed);
+/// Spins; true when it came.
+fn spin(learnt: &spin::Mutex<Budget>, deadline: Option<u64>, came: &mut dyn FnMut() -> bool) -> bool {
+    let budget = learnt.lock().take();
     if budget == 0 {
         return came();
     }
-    let start = now();
-    let end = (start + u64::from(budget)).min(deadline.unwrap_or(u64::MAX));
-    loop {
-        for _ in 0..LOOKS {
-            if came() {
-                SPIN.store((budget * 2).min(SPIN_MAX), Ordering::Relaxed);
-                return true;
-            }
+    let end = (now() + u64::from(budget)).min(deadline.unwrap_or(u64::MAX));
+    let done = loop {
+        let done = (0..LOOKS).any(|_| {
             core::hint::spin_loop();
+            came()
+        });
+        if done || now() >= end {
+            break done;
         }
-        if now() >= end {
-            SPIN.store((budget / 2).max(SPIN_MIN), Ordering::Relaxed);
-            return false;
-        }
-    }
+    };
+    learnt.lock().learn(budget, done);
+    done
 }
 
 /// See `Events::wait`.
 pub fn wait(deadline: Option<u64>) {
-    if spin(deadline, &mut pending) {
+    if spin(&FOR_EVENTS, deadline, &mut pending) {
         return;
     }
     let Some(word) = events::prepare_sleep(&EventsMem, slot()) else { return };
@@ -107,7 +105,7 @@ pub fn wait(deadline: Option<u64>) {
 
 /// See `Events::wait_reply`.
 pub fn wait_reply(done: &mut dyn FnMut() -> bool) {
-    if spin(None, done) {
+    if spin(&FOR_REPLY, None, done) {
         return;
     }
     let Some(word) = events::prepare_reply_sleep(&EventsMem, slot(), done) else { return };

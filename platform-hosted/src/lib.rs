@@ -35,6 +35,7 @@ pub mod patch;
 pub mod percpu;
 pub mod regions;
 pub mod signals;
+mod spinning;
 pub mod start;
 pub mod usercopy;
 pub mod vdso;
