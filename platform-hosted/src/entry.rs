@@ -24,7 +24,7 @@ pub const OFF_RESUME: usize = FRAME_SIZE + 8;
 const OFF_IRET: usize = FRAME_SIZE + 16;
 
 /// Alignment check, direction and single-step: flags that must be clear while our code runs.
-const FLAGS_UNWANTED: u64 = 0x4_0500;
+pub const FLAGS_UNWANTED: u64 = 0x4_0500;
 
 unsafe extern "C" {
     static offshoot_trap_entry: u8;
@@ -196,9 +196,11 @@ pub unsafe extern "C" fn gate_entry() {
         ".globl offshoot_exit_end",
         ".hidden offshoot_exit_end",
         "offshoot_exit_end:",
+        // The app has flags set that our code must not run with. They come back by the full exit.
         "3:",
         "push {flags_default}",
         "popfq",
+        "not qword ptr [rsp + {saved_rip}]",
         "jmp 2b",
         // A kick came meanwhile: let the kernel look, as if the app had been interrupted right after its call.
         "4:",

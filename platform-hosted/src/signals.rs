@@ -15,7 +15,7 @@ use abi::signal::{
 };
 use protocol::hosted::{KERNEL_HEAP, KERNEL_IMAGE, KICK_SIGNAL};
 
-use crate::entry::{self, OFF_RESUME, OFF_SAVED_RIP};
+use crate::entry::{self, FLAGS_UNWANTED, OFF_RESUME, OFF_SAVED_RIP};
 use crate::filter::ARCH_X86_64;
 use crate::{gate, host, panic, percpu, usercopy};
 
@@ -38,7 +38,7 @@ pub fn install() {
     unsafe { host::call(SYS_sigaltstack, [&raw const stack as usize]) }.expect("sigaltstack");
     let mask = HANDLED.into_iter().fold(SigSet::default(), SigSet::with);
     let action = KernelSigAction {
-        handler: on_signal as *const () as u64,
+        handler: handler as *const () as u64,
         flags: SA_SIGINFO | SA_ONSTACK | SA_RESTORER,
         restorer: gate::restorer as *const () as u64,
         mask,
@@ -68,6 +68,12 @@ pub fn install() {
 fn in_kernel(regs: &SigContext) -> bool {
     let within = |at: u64, (lo, hi): (usize, usize)| lo as u64 <= at && at < hi as u64;
     within(regs.rip, KERNEL_IMAGE) || within(regs.rsp, KERNEL_HEAP)
+}
+
+/// The host enters handlers with the app's alignment-check flag, which compiled code must not run with.
+#[unsafe(naked)]
+extern "C" fn handler() {
+    core::arch::naked_asm!("push {flags}", "popfq", "jmp {go_on}", flags = const RFLAGS_DEFAULT, go_on = sym on_signal)
 }
 
 extern "C" fn on_signal(signo: i32, info: &SigInfo, context: &mut UContext) {
@@ -155,6 +161,8 @@ fn app_interrupted(regs: &mut SigContext, kind: u64, hint: u32) {
     // Offsets in the host's FXSAVE image.
     const MXCSR: u64 = 24;
     const XMM: u64 = 160;
+    // Flags that are cleared now must come back: by the full exit, which a saved address that differs asks for.
+    let saved_rip = if regs.eflags & FLAGS_UNWANTED == 0 { regs.rip } else { !regs.rip };
     let at = percpu::this().frame.get();
     let frame = at as *mut TrapFrame;
     // SAFETY: 1. the app was running, so nobody uses the frame's place; 2. the host's image holds mxcsr and 16 vector
@@ -188,7 +196,7 @@ fn app_interrupted(regs: &mut SigContext, kind: u64, hint: u32) {
             trapno: regs.trapno,
             xmm: ((regs.fpstate + XMM) as *const [[u64; 2]; 16]).read(),
         });
-        ((at + OFF_SAVED_RIP) as *mut u64).write(regs.rip);
+        ((at + OFF_SAVED_RIP) as *mut u64).write(saved_rip);
         ((at + OFF_RESUME) as *mut u64).write(regs.rip);
     }
     go_to_kernel(regs);
