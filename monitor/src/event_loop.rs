@@ -7,27 +7,18 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use protocol::control::{NOREPLY, RegionRef, Reply, SLOT_DATA, data_at};
-use protocol::hosted::SOCK_REGION;
-use protocol::{EV_REPLY, FIRST_OBJECT, MAX_MEMBERS, MonitorSide, SharedMem};
 use rustix::event::epoll::EventFlags;
 
-use crate::call::{Answer, Call, OpResult};
 use crate::clock::monotonic_ns;
 use crate::config::Config;
 use crate::family::Family;
-use crate::hosted::socket::send_fd;
 use crate::poller::Token;
-use crate::{control, host_signals, net, ops, setup, streams};
+use crate::serve::{drain, pump};
+use crate::spin::Spin;
+use crate::{control, host_signals, net, setup, streams};
 
-/// How long to look for more requests before sleeping: longer after it paid off, shorter after it did not.
-const SPIN: std::ops::RangeInclusive<Duration> = Duration::from_micros(3)..=Duration::from_micros(25);
-/// Looks at the pending word between two looks at the clock.
-const LOOKS: u32 = 32;
 /// How long host descriptors may wait while members keep the monitor busy.
 const POLL_EVERY: Duration = Duration::from_micros(200);
-/// Requests taken from one member before others have their turn.
-const BATCH: u32 = 64;
 
 /// Runs a family to its end; the exit code that a shell would give.
 pub fn run(config: Config) -> Result<i32> {
@@ -76,44 +67,6 @@ fn run_family(fam: &mut Family, signals: &OwnedFd) -> Result<i32> {
     }
 }
 
-/// The brief wait for more requests.
-struct Spin {
-    /// Zero where nobody else could run meanwhile.
-    budget: Duration,
-}
-
-impl Spin {
-    fn new() -> Self {
-        Self { budget: if several_cpus() { *SPIN.end() } else { Duration::ZERO } }
-    }
-
-    /// True when something came in time.
-    fn until_pending(&mut self, fam: &Family) -> bool {
-        if self.budget.is_zero() {
-            return fam.events.pending();
-        }
-        let start = Instant::now();
-        loop {
-            for _ in 0..LOOKS {
-                if fam.events.pending() {
-                    self.budget = (self.budget * 2).min(*SPIN.end());
-                    return true;
-                }
-                std::hint::spin_loop();
-            }
-            if start.elapsed() >= self.budget {
-                self.budget = (self.budget / 2).max(*SPIN.start());
-                return false;
-            }
-        }
-    }
-}
-
-/// Spinning is for machines where somebody else can run meanwhile.
-fn several_cpus() -> bool {
-    rustix::thread::sched_getaffinity(None).is_ok_and(|set| set.count() > 1)
-}
-
 struct Loop<'a> {
     signals: &'a OwnedFd,
     deadline: Option<Instant>,
@@ -136,7 +89,11 @@ impl Loop<'_> {
     /// Handles ready host descriptors, waiting for at most so many nanoseconds.
     fn poll(&mut self, fam: &mut Family, timeout_ns: Option<u64>) -> Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
-        fam.poller.wait(timeout_ns, &mut ready)?;
+        let waited = fam.poller.wait(timeout_ns, &mut ready);
+        // From here on members need not ring the doorbell.
+        fam.events.finish_sleep();
+        fam.published.set_awake(true);
+        waited?;
         for (token, flags) in ready.drain(..) {
             match token {
                 Token::Doorbell => fam.events.clear_doorbell(),
@@ -175,16 +132,12 @@ impl Loop<'_> {
             fam.flush_clients();
         }
         fam.published.set_awake(false);
-        let result = if fam.events.prepare_sleep() {
+        if fam.events.prepare_sleep() {
             let timeout = self.next_timeout(fam);
-            let result = self.poll(fam, timeout);
-            fam.events.finish_sleep();
-            result
-        } else {
-            Ok(())
-        };
+            return self.poll(fam, timeout);
+        }
         fam.published.set_awake(true);
-        result
+        Ok(())
     }
 
     fn next_timeout(&self, fam: &Family) -> Option<u64> {
@@ -200,107 +153,5 @@ fn exit_code(status: u32) -> i32 {
     match status & 0x7f {
         0 => (status >> 8 & 0xff) as i32,
         signo => 128 + signo as i32,
-    }
-}
-
-/// Handles what is pending; false when there was nothing.
-fn pump(fam: &mut Family) -> bool {
-    if !fam.events.pending() {
-        return false;
-    }
-    let mut events = Vec::new();
-    fam.events.take(|e| events.push(e));
-    for event in &events {
-        if (1..MAX_MEMBERS).contains(event) {
-            drain(fam, *event);
-        } else if *event >= FIRST_OBJECT {
-            net::object_event(fam, *event);
-            fam.apply_pending();
-        }
-        fam.events.flush();
-    }
-    !events.is_empty()
-}
-
-/// Takes and answers the requests of one member.
-fn drain(fam: &mut Family, slot: u32) {
-    fam.flush_overflow(slot);
-    let mut data = Vec::new();
-    for _ in 0..BATCH {
-        let Some(m) = fam.members.get_mut(slot) else { return };
-        let control = m.control.clone();
-        let Some((place, req)) = m.side.next(&*control) else { return };
-        // A region is the member's, whoever of its processes used it last.
-        let known = m.hosts(req.pid) || req.op == protocol::Op::Detach as u16;
-        data.resize((req.data_len as usize).min(SLOT_DATA), 0);
-        control.read(data_at(place), &mut data);
-        let call = Call { slot, pid: req.pid, req: &req, data: &data };
-        let result = if known { ops::dispatch(fam, &call) } else { Err(abi::Errno::ESRCH) };
-        fam.apply_pending();
-        let noreply = req.flags & NOREPLY != 0;
-        let crowded = noreply && MonitorSide::crowded(&*control);
-        let reply = fam.make_reply(slot, place, result, noreply);
-        if let Some(m) = fam.members.get_mut(slot) {
-            m.side.complete(&*control, place, noreply, &reply);
-        }
-        if !noreply || crowded {
-            fam.notify(slot, EV_REPLY);
-        }
-    }
-    // There may be more: this member is looked at again after the others.
-    fam.events.post_self(slot);
-}
-
-impl Family {
-    /// Answers what a member has submitted.
-    #[cfg(test)]
-    pub(crate) fn serve(&mut self, slot: u32) {
-        drain(self, slot);
-    }
-
-    /// Puts an answer's data into place and delivers regions that are new to the member.
-    fn make_reply(&mut self, slot: u32, place: u32, result: OpResult, noreply: bool) -> Reply {
-        let failed = |e: abi::Errno| Reply { ret: -i64::from(e.0), ..Reply::default() };
-        let answer = match result {
-            Ok(answer) => answer,
-            Err(e) => return failed(e),
-        };
-        let mut reply = Reply { ret: answer.ret, rets: answer.rets, ..Reply::default() };
-        let delivered = if noreply { Ok(()) } else { self.deliver(slot, &answer, &mut reply) };
-        if answer.handoff {
-            for id in answer.regions.iter().flatten() {
-                self.regions.disown(*id);
-            }
-        }
-        if noreply {
-            return Reply::default();
-        }
-        if let Err(e) = delivered {
-            return failed(e);
-        }
-        let Some(m) = self.members.get(slot) else { return reply };
-        if answer.data.len() > SLOT_DATA {
-            return failed(abi::Errno::EMSGSIZE);
-        }
-        m.control.write(data_at(place), &answer.data);
-        reply.data_len = answer.data.len() as u32;
-        reply
-    }
-
-    fn deliver(&mut self, slot: u32, answer: &Answer, reply: &mut Reply) -> Result<(), abi::Errno> {
-        for (i, id) in answer.regions.iter().enumerate() {
-            let Some(id) = *id else { continue };
-            reply.regions[i] = RegionRef { id: id.0, size: self.regions.size(id) };
-            if !self.regions.attach(id, slot) {
-                continue;
-            }
-            let (Some(m), Some(file)) = (self.members.get(slot), self.regions.file(id)) else { continue };
-            if send_fd(&m.socket, SOCK_REGION, id.0, file).is_err() {
-                self.regions.detach(id, slot);
-                return Err(abi::Errno::ENOMEM);
-            }
-            reply.deliver |= 1 << i;
-        }
-        Ok(())
     }
 }

@@ -30,8 +30,10 @@ pub mod regions;
 mod report;
 pub mod retry;
 mod routing;
+mod serve;
 pub mod setup;
 pub mod slab;
+mod spin;
 pub mod streams;
 pub mod sysinfo;
 

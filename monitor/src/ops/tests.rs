@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::family::Family;
 use crate::life::TestMember;
 use crate::procs::{FIRST_PID, INIT_PID};
+use crate::serve::drain;
 
 fn family() -> (Family, TestMember) {
     let config = Config {
@@ -86,7 +87,7 @@ proptest! {
             let Some(place) = side.alloc(&*member.control) else { break };
             member.control.write(data_at(place), &data);
             side.submit(&*member.control, place, &req);
-            fam.serve(member.slot);
+            drain(&mut fam, member.slot);
             if req.flags & NOREPLY == 0 {
                 prop_assert!(MemberSide::is_done(&*member.control, place), "{} is not answered", req.op);
                 side.free(&*member.control, place);
