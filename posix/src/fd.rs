@@ -11,13 +11,16 @@ use crate::arg::Fd;
 use crate::cx::Cx;
 use crate::locks;
 
+/// F_NOTIFY: the watch stays after its first event.
+const DN_MULTISHOT: u32 = 0x8000_0000;
+
 crate::syscalls! {
     SYS_close close(fd: Fd) Full "" => sys_close;
     SYS_close_range close_range(first: u32, last: u32, flags: u32) Partial "CLOSE_RANGE_UNSHARE is refused if threads share the table" => sys_close_range;
     SYS_dup dup(fd: Fd) Full "" => sys_dup;
     SYS_dup2 dup2(old: Fd, new: Fd) Full "" => sys_dup2;
     SYS_dup3 dup3(old: Fd, new: Fd, flags: u32) Full "" => sys_dup3;
-    SYS_fcntl fcntl(fd: Fd, cmd: u32, arg: u64) Partial "leases and F_NOTIFY are refused" => sys_fcntl;
+    SYS_fcntl fcntl(fd: Fd, cmd: u32, arg: u64) Partial "leases and watches by F_NOTIFY are refused" => sys_fcntl;
 }
 
 /// close(2).
@@ -91,6 +94,11 @@ fn sys_fcntl(cx: &mut Cx<'_>, fd: Fd, cmd: u32, arg: u64) -> SysResult<usize> {
         F_GET_SEALS => seals(&file, u64::MAX),
         F_GETLEASE if file.kind() == Kind::File => Ok(F_UNLCK as usize),
         F_SETLEASE if file.kind() == Kind::File && arg == F_UNLCK as u64 => Err(Errno::EAGAIN),
+        // No watches exist, so ending them all is all that can be asked.
+        F_NOTIFY if arg as u32 & !DN_MULTISHOT == 0 => match file.kind() {
+            Kind::Dir => Ok(0),
+            _ => Err(Errno::ENOTDIR),
+        },
         F_GET_RW_HINT | F_GET_FILE_RW_HINT if file.kind() == Kind::File => {
             cx.put(UserRef::new(arg), &0u64).map(|()| 0)
         }

@@ -81,10 +81,11 @@ impl Vfs {
                 return Err(Errno::EPERM);
             }
         }
-        if uid.is_none() && gid.is_none() {
-            return Ok(());
-        }
         let mode = without_suid(attr.mode);
+        if mode.is_some() {
+            // Also when both ids stay as they are.
+            perm::owner(&attr, cx.creds)?;
+        }
         self.change(cx, loc, &SetAttr { uid, gid, mode, ..SetAttr::default() })
     }
 

@@ -151,6 +151,7 @@ impl Vfs {
         }
         let slot = self.free_slot(cx, dir, path, false)?;
         let device = matches!(kind, S_IFCHR | S_IFBLK);
+        self.may_change(cx, &slot.dir)?;
         if device && !cx.creds.is_root() {
             return Err(Errno::EPERM.into());
         }
@@ -292,10 +293,10 @@ impl Vfs {
             let exchange = flags & RENAME_EXCHANGE != 0;
             return Err(if exchange { Errno::EINVAL } else { Errno::ENOTEMPTY }.into());
         }
-        self.may_rename(cx, &from, &to, &child, target.as_ref(), flags)?;
         if target.as_ref().is_some_and(|t| t.key() == child.key()) {
             return Ok(());
         }
+        self.may_rename(cx, &from, &to, &child, target.as_ref(), flags)?;
         from.dir.dentry.node.rename(cx, &from.name, &to.dir.dentry.node, &to.name, flags)?;
         if flags & RENAME_EXCHANGE != 0 {
             from.dir.dentry.exchanged(&from.name, &to.dir.dentry, &to.name);

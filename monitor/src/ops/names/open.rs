@@ -2,7 +2,7 @@
 
 use abi::Errno;
 use abi::fs::{
-    IN_OPEN, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_PATH,
+    IN_OPEN, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_PATH,
     O_TRUNC, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK, major, minor,
 };
 use protocol::desc::DescInfo;
@@ -102,7 +102,7 @@ pub fn open_loc(fam: &mut Family, call: &Call, loc: Loc, flags: u32) -> OpResult
 fn open_fifo(fam: &mut Family, call: &Call, loc: Loc, flags: u32) -> OpResult {
     let number = fam.fs.number(loc.dentry.key());
     let end = objects::fifo_open(fam, call, number, flags)?;
-    let shown = status(flags) & !O_APPEND;
+    let shown = status(flags);
     named(fam, call, loc, Body::Pipe(end), shown)
 }
 
