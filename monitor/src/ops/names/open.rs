@@ -2,8 +2,8 @@
 
 use abi::Errno;
 use abi::fs::{
-    IN_OPEN, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_PATH,
-    O_TRUNC, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK, major, minor,
+    IN_OPEN, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_PATH, O_TRUNC,
+    S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK, major, minor,
 };
 use protocol::desc::DescInfo;
 use vfs::server::open::writes;
