@@ -36,6 +36,7 @@ pub const SOL_SOCKET: i32 = 1;
 pub const SOL_IP: i32 = 0;
 pub const SOL_TCP: i32 = 6;
 pub const SOL_UDP: i32 = 17;
+pub const SOL_UDPLITE: i32 = 136;
 pub const SOL_IPV6: i32 = 41;
 pub const SOL_RAW: i32 = 255;
 pub const SOL_PACKET: i32 = 263;

@@ -1,10 +1,11 @@
-//! Ancillary data as the app writes and reads it, cmsg(3): SCM_RIGHTS, SCM_CREDENTIALS.
+//! Ancillary data as the app writes and reads it, cmsg(3): SCM_RIGHTS, SCM_CREDENTIALS; what datagrams tell of their way
+//! passes as it is.
 
 use abi::errno::{Errno, SysResult};
 use abi::socket::*;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use protocol::anc::{Received, Sent};
+use protocol::anc::{Control, Received, Sent};
 use protocol::desc::DescInfo;
 use vfs::file::OpenFile;
 use zerocopy::{FromBytes, IntoBytes};
@@ -45,6 +46,9 @@ pub fn parse(cx: &Cx<'_>, at: u64, len: u64) -> SysResult<Option<Outgoing>> {
                 SCM_CREDENTIALS => out.sent.creds = Some(credentials(cx, data)?),
                 _ => return Err(Errno::EINVAL),
             }
+        } else {
+            let (level, kind) = (head.cmsg_level, head.cmsg_type);
+            out.sent.control.push(Control { level, kind, data: data.to_vec() });
         }
         off += cmsg_align(len);
     }
@@ -96,9 +100,12 @@ pub fn deliver(
     let (mut used, mut flags) = (0u64, 0);
     if let Some([pid, uid, gid]) = creds {
         let cred = UCred { pid: pid as i32, uid, gid };
-        used = put(cx, at, room, used, SCM_CREDENTIALS, cred.as_bytes(), &mut flags)?;
+        used = put(cx, at, room, used, (SOL_SOCKET, SCM_CREDENTIALS), cred.as_bytes(), &mut flags)?;
     }
-    let descs = got.map(|g| g.descs).unwrap_or_default();
+    let (descs, control) = got.map(|g| (g.descs, g.control)).unwrap_or_default();
+    for c in control {
+        used = put(cx, at, room, used, (c.level, c.kind), &c.data, &mut flags)?;
+    }
     if descs.is_empty() {
         return Ok((used, flags));
     }
@@ -116,7 +123,7 @@ pub fn deliver(
         }
     }
     if !numbers.is_empty() {
-        used = put(cx, at, room, used, SCM_RIGHTS, numbers.as_bytes(), &mut flags)?;
+        used = put(cx, at, room, used, (SOL_SOCKET, SCM_RIGHTS), numbers.as_bytes(), &mut flags)?;
     }
     Ok((used, flags))
 }
@@ -144,7 +151,7 @@ fn put(
     at: u64,
     room: u64,
     used: u64,
-    kind: i32,
+    (cmsg_level, cmsg_type): (i32, i32),
     data: &[u8],
     flags: &mut u32,
 ) -> SysResult<u64> {
@@ -158,7 +165,7 @@ fn put(
     if n < data.len() {
         *flags |= MSG_CTRUNC;
     }
-    let header = CmsgHdr { cmsg_len: cmsg_len(n) as u64, cmsg_level: SOL_SOCKET, cmsg_type: kind };
+    let header = CmsgHdr { cmsg_len: cmsg_len(n) as u64, cmsg_level, cmsg_type };
     let place = (at + used) as usize;
     cx.write_bytes(place, header.as_bytes())?;
     cx.write_bytes(place + head, &data[..n])?;

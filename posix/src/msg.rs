@@ -40,7 +40,11 @@ fn send(
     if let Some(out) = anc {
         out.files.iter().for_each(|f| f.recall());
     }
-    let mut attached = anc.map(|out| &out.sent).filter(|s| !s.descs.is_empty() || s.creds.is_some());
+    let mut attached = anc.map(|out| &out.sent).filter(|s| match socket.is_stream() {
+        // TCP passes nothing on; a Unix stream descriptors and credentials.
+        true => socket.is_unix() && (!s.descs.is_empty() || s.creds.is_some()),
+        false => !s.is_empty(),
+    });
     loop {
         let step =
             until_ready(cx, file, nonblock, deadline, || socket.send_message(file, io, addr, attached));

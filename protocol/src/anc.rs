@@ -1,4 +1,5 @@
-//! Ancillary data of a message as `SendAnc` and `RecvAnc` carry it (SCM_RIGHTS, SCM_CREDENTIALS).
+//! Ancillary data of a message as `SendAnc` and `RecvAnc` carry it: SCM_RIGHTS, SCM_CREDENTIALS, and what datagrams tell
+//! of their way (IP_PKTINFO, SO_TIMESTAMP …), which is passed as it is.
 
 use alloc::vec::Vec;
 
@@ -6,11 +7,20 @@ use crate::desc::DescInfo;
 use crate::wire::{Reader, Writer};
 use zerocopy::{FromBytes, IntoBytes};
 
-/// What a sender attaches: descriptions that it holds, and credentials (pid, uid, gid) if it gave them.
+/// A control message that is not about descriptions or credentials.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    pub level: i32,
+    pub kind: i32,
+    pub data: Vec<u8>,
+}
+
+/// What a sender attaches: descriptions that it holds, credentials (pid, uid, gid) if it gave them, and the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     pub descs: Vec<u32>,
     pub creds: Option<[u32; 3]>,
+    pub control: Vec<Control>,
 }
 
 /// What a receiver gets: each description now held by it too.
@@ -18,6 +28,7 @@ pub struct Sent {
 pub struct Received {
     pub descs: Vec<DescInfo>,
     pub creds: Option<[u32; 3]>,
+    pub control: Vec<Control>,
 }
 
 impl Sent {
@@ -29,7 +40,12 @@ impl Sent {
             w.u32(*d);
         }
         creds(&mut w, self.creds);
+        control(&mut w, &self.control);
         w.finish()
+    }
+    /// True when nothing is attached.
+    pub fn is_empty(&self) -> bool {
+        self.descs.is_empty() && self.creds.is_none() && self.control.is_empty()
     }
     /// From bytes.
     pub fn decode(buf: &[u8]) -> Option<Self> {
@@ -38,7 +54,7 @@ impl Sent {
         for _ in 0..r.u32()? {
             descs.push(r.u32()?);
         }
-        Some(Self { descs, creds: read_creds(&mut r)? })
+        Some(Self { descs, creds: read_creds(&mut r)?, control: read_control(&mut r)? })
     }
 }
 
@@ -51,6 +67,7 @@ impl Received {
             w.bytes(d.as_bytes());
         }
         creds(&mut w, self.creds);
+        control(&mut w, &self.control);
         w.finish()
     }
     /// From bytes.
@@ -60,7 +77,7 @@ impl Received {
         for _ in 0..r.u32()? {
             descs.push(DescInfo::read_from_bytes(r.bytes()?).ok()?);
         }
-        Some(Self { descs, creds: read_creds(&mut r)? })
+        Some(Self { descs, creds: read_creds(&mut r)?, control: read_control(&mut r)? })
     }
 }
 
@@ -69,6 +86,21 @@ fn creds(w: &mut Writer, c: Option<[u32; 3]>) {
     for v in c.unwrap_or_default() {
         w.u32(v);
     }
+}
+
+fn control(w: &mut Writer, list: &[Control]) {
+    w.u32(list.len() as u32);
+    for c in list {
+        w.u32(c.level as u32).u32(c.kind as u32).bytes(&c.data);
+    }
+}
+
+fn read_control(r: &mut Reader) -> Option<Vec<Control>> {
+    let mut list = Vec::new();
+    for _ in 0..r.u32()? {
+        list.push(Control { level: r.u32()? as i32, kind: r.u32()? as i32, data: r.bytes()?.to_vec() });
+    }
+    Some(list)
 }
 
 fn read_creds(r: &mut Reader) -> Option<Option<[u32; 3]>> {

@@ -124,6 +124,8 @@ pub const UDP_CORK: i32 = 1;
 pub const UDP_ENCAP: i32 = 100;
 pub const UDP_SEGMENT: i32 = 103;
 pub const UDP_GRO: i32 = 104;
+pub const UDPLITE_SEND_CSCOV: i32 = 10;
+pub const UDPLITE_RECV_CSCOV: i32 = 11;
 
 // IPPROTO_IP options.
 pub const IP_TOS: i32 = 1;

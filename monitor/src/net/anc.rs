@@ -3,19 +3,22 @@
 
 use abi::Errno;
 use abi::socket::{SCM_MAX_FD, SO_PASSCRED, SOL_SOCKET};
-use protocol::anc::{Received, Sent};
+use protocol::anc::{Control, Received, Sent};
 
 use super::{SocketId, creds_of};
 use crate::call::{Answer, Call, OpResult};
 use crate::family::Family;
 
 /// What lies at a place of a receiver's stream.
+#[derive(Clone)]
 pub struct Waiting {
     /// Position in the ring's stream.
     pub position: u32,
     pub descs: Vec<u32>,
     /// Who sent it: as claimed, or as it is.
     pub creds: [u32; 3],
+    /// What a datagram tells of its way, as far as the receiver asked for it.
+    pub control: Vec<Control>,
 }
 
 /// Checks what a sender attaches, and takes hold of the descriptions for the message.
@@ -94,7 +97,7 @@ pub fn send_ancillary(fam: &mut Family, call: &Call, id: SocketId) -> OpResult {
     }
     let mate = s.mate.ok_or(if s.is_connected() { Errno::EPIPE } else { Errno::ENOTCONN })?;
     let (descs, creds) = take_hold(fam, call, &sent)?;
-    post(fam, mate, Waiting { position, descs, creds });
+    post(fam, mate, Waiting { position, descs, creds, control: Vec::new() });
     Answer::ok()
 }
 
@@ -111,28 +114,23 @@ pub fn receive_ancillary(fam: &mut Family, call: &Call, id: SocketId) -> OpResul
         let next = s.anc.front().map(|w| w.position);
         let creds = peer.filter(|_| pass_creds);
         if creds.is_some() && next.is_none() {
-            let received = Received { descs: Vec::new(), creds };
+            let received = Received { creds, ..Received::default() };
             return Ok(Answer::default().with_ret(0, head.into()).with_data(received.encode()));
         }
         return Ok(Answer::value(1i64)
             .with_ret(0, next.is_some().into())
             .with_ret(1, next.unwrap_or_default().into()));
     }
-    let (position, descs, creds, taken) = if peek {
-        let Some(w) = s.anc.front() else { return Err(Errno::ENODATA) };
-        (w.position, w.descs.clone(), w.creds, false)
-    } else {
-        let Some(w) = s.anc.pop_front() else { return Err(Errno::ENODATA) };
-        publish_count(s);
-        (w.position, w.descs, w.creds, true)
-    };
-    let mut received = Received { descs: Vec::new(), creds: pass_creds.then_some(creds) };
+    let w = if peek { s.anc.front().cloned() } else { s.anc.pop_front() };
+    let Some(Waiting { position, descs, creds, control }) = w else { return Err(Errno::ENODATA) };
+    publish_count(s);
+    let mut received = Received { descs: Vec::new(), creds: pass_creds.then_some(creds), control };
     for desc in &descs {
         fam.descs.hold(*desc, call.pid);
         let info = crate::ops::descs::info(fam, *desc);
         received.descs.push(info);
     }
-    if taken {
+    if !peek {
         let_go(fam, descs);
     }
     Ok(Answer::default().with_ret(0, position.into()).with_data(received.encode()))

@@ -9,6 +9,7 @@ use vfs::record;
 
 use super::anc::{self, Waiting};
 use super::name::{Given, parse};
+use super::way::Way;
 use super::{Name, SocketId, udp, unix, wake};
 use crate::call::Call;
 use crate::family::Family;
@@ -23,6 +24,8 @@ pub(super) struct Message<'a> {
     pub creds: [u32; 3],
     /// The sender attached descriptions or credentials.
     pub explicit: bool,
+    /// How it came, for internet sockets.
+    pub way: Option<Way>,
 }
 
 /// sendto(2), sendmsg(2) of one record. EAGAIN: the receiver is full, and the sender's object tells of room.
@@ -48,13 +51,13 @@ pub fn send_to(
     }
     let to = if address.is_empty() || connects { None } else { Some(parse(domain, address)?) };
     if !unix {
-        return udp::send(fam, id, to, payload);
+        return udp::send(fam, id, to, payload, &sent.unwrap_or_default().control);
     }
     let sent = sent.unwrap_or_default();
     let explicit = !sent.descs.is_empty() || sent.creds.is_some();
     let receiver = unix_receiver(fam, call, id, to)?;
     let (descs, creds) = anc::take_hold(fam, call, &sent)?;
-    let message = Message { payload, descs, creds, explicit };
+    let message = Message { payload, descs, creds, explicit, way: None };
     let from = fam.net.get(id)?.local.clone();
     match deliver(fam, receiver, &from, message) {
         Ok(None) => Ok(payload.len()),
@@ -131,7 +134,9 @@ pub(super) fn deliver(
     if record::footprint(addr.len(), message.payload.len()) > r.cap.into() {
         return Err((Errno::EMSGSIZE, message.descs));
     }
-    let carries = message.explicit || (s.is_unix() && s.options.flag(SOL_SOCKET, SO_PASSCRED));
+    let control = message.way.map(|way| way.control(s)).unwrap_or_default();
+    let carries =
+        message.explicit || !control.is_empty() || (s.is_unix() && s.options.flag(SOL_SOCKET, SO_PASSCRED));
     // The reader must find the ancillary data when it sees the record.
     let position = ring.tail();
     match record::push(&ring, &addr, &[message.payload], carries) {
@@ -140,7 +145,7 @@ pub(super) fn deliver(
         Ok(Some(_)) => {}
     }
     if carries {
-        anc::post(fam, to, Waiting { position, descs: message.descs, creds: message.creds });
+        anc::post(fam, to, Waiting { position, descs: message.descs, creds: message.creds, control });
     }
     announce(fam, to);
     Ok(None)

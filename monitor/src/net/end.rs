@@ -174,8 +174,9 @@ fn unname(fam: &mut Family, id: SocketId) {
     }
     match s.local.clone() {
         Name::Inet(addr) => {
-            let stype = s.stype;
-            fam.net.ports(stype).unbind(addr.port(), id);
+            if let Ok(ports) = fam.net.ports_of(id) {
+                ports.unbind(addr.port(), id);
+            }
         }
         Name::Unix(_) => unix::unbind(fam, id),
         Name::None => {}

@@ -76,7 +76,7 @@ pub(super) fn bind_inet(fam: &mut Family, id: SocketId, addr: SocketAddr, fixed:
     {
         return Err(Errno::EADDRNOTAVAIL);
     }
-    let port = fam.net.ports(stype).bind(addr.port(), claim, stype == SOCK_DGRAM)?;
+    let port = fam.net.ports_of(id)?.bind(addr.port(), claim, stype == SOCK_DGRAM)?;
     addr.set_port(port);
     let s = fam.net.get_mut(id)?;
     s.local = Name::Inet(addr);

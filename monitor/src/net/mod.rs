@@ -25,6 +25,7 @@ mod table;
 mod tests;
 mod udp;
 mod unix;
+mod way;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -67,6 +68,7 @@ pub struct Server {
     users: HashMap<u32, Vec<SocketId>>,
     tcp: ports::Ports,
     udp: ports::Ports,
+    udplite: ports::Ports,
     unix: BTreeMap<unix::Key, SocketId>,
     published: Vec<publish::Published>,
     mode: Net,
@@ -88,6 +90,7 @@ impl Server {
             users: HashMap::new(),
             tcp,
             udp,
+            udplite: ports::Ports::default(),
             unix: BTreeMap::new(),
             published: publish::open(&config.publish)?,
             mode: config.net,
@@ -105,8 +108,15 @@ impl Server {
         self.sockets.get_mut(id.0).ok_or(Errno::ENOTSOCK)
     }
 
-    fn ports(&mut self, stype: u32) -> &mut ports::Ports {
-        if stype == SOCK_STREAM { &mut self.tcp } else { &mut self.udp }
+    /// The ports of a socket's protocol.
+    fn ports_of(&mut self, id: SocketId) -> Result<&mut ports::Ports, Errno> {
+        let s = self.get(id)?;
+        let (stream, protocol) = (s.is_stream(), s.protocol);
+        Ok(if stream { &mut self.tcp } else { self.datagram_ports(protocol) })
+    }
+
+    fn datagram_ports(&mut self, protocol: i32) -> &mut ports::Ports {
+        if protocol == IPPROTO_UDPLITE { &mut self.udplite } else { &mut self.udp }
     }
 }
 
@@ -136,6 +146,7 @@ fn check_kind(domain: u32, stype: u32, protocol: i32) -> Result<(u16, i32), Errn
         AF_INET | AF_INET6 => match (stype, protocol) {
             (SOCK_STREAM, 0 | IPPROTO_TCP) => Ok((domain, IPPROTO_TCP)),
             (SOCK_DGRAM, 0 | IPPROTO_UDP) => Ok((domain, IPPROTO_UDP)),
+            (SOCK_DGRAM, IPPROTO_UDPLITE) => Ok((domain, IPPROTO_UDPLITE)),
             (SOCK_STREAM | SOCK_DGRAM, _) => Err(Errno::EPROTONOSUPPORT),
             (SOCK_RAW, _) => Err(Errno::EPERM),
             _ => Err(Errno::ESOCKTNOSUPPORT),

@@ -82,6 +82,8 @@ const INTS: &[(i32, i32, i32, Rule)] = &[
     (SOL_TCP, TCP_THIN_LINEAR_TIMEOUTS, 0, Rule::Range(0, 1)),
     (SOL_TCP, TCP_INQ, 0, Rule::Range(0, 1)),
     (SOL_UDP, UDP_CORK, 0, Rule::Flag),
+    (SOL_UDPLITE, UDPLITE_SEND_CSCOV, 0, Rule::Range(0, 65_535)),
+    (SOL_UDPLITE, UDPLITE_RECV_CSCOV, 0, Rule::Range(0, 65_535)),
     (SOL_IP, IP_TOS, 0, Rule::Range(0, 255)),
     (SOL_IP, IP_TTL, 64, Rule::Range(1, 255)),
     (SOL_IP, IP_MTU_DISCOVER, 1, Rule::Range(0, 5)),
@@ -137,6 +139,7 @@ impl Socket {
             SOL_IPV6 => self.domain == AF_INET6,
             SOL_TCP => self.is_tcp(),
             SOL_UDP => self.is_datagram(),
+            SOL_UDPLITE => self.protocol == SOL_UDPLITE,
             _ => false,
         };
         if known { Ok(()) } else { Err(Errno::ENOPROTOOPT) }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use abi::Errno;
 use abi::socket::*;
+use protocol::anc::Control;
 use rustix::io::Errno as HostErrno;
 use rustix::net::{RecvFlags, SendFlags};
 
@@ -11,6 +12,7 @@ use super::datagram::{self, Message};
 use super::host::{self, HostLink, canonical, for_domain};
 use super::name::Given;
 use super::ports::{is_own, source_for};
+use super::way::{Asked, Way};
 use super::{Name, SocketId, listen, publish};
 use crate::call::Call;
 use crate::config::Net;
@@ -34,8 +36,9 @@ pub(super) fn connect(fam: &mut Family, _call: &Call, id: SocketId, given: Given
         return Err(Errno::EACCES);
     }
     let to = if to.ip().is_unspecified() { SocketAddr::new(source_for(to.ip()), to.port()) } else { to };
-    let outside = goes_out(fam, to, SocketAddr::new(source_for(to.ip()), 0));
-    if outside && fam.net.mode == Net::None {
+    let protocol = s.protocol;
+    let outside = goes_out(fam, protocol, to, SocketAddr::new(source_for(to.ip()), 0));
+    if outside && (fam.net.mode == Net::None || protocol != IPPROTO_UDP) {
         return Err(Errno::ENETUNREACH);
     }
     listen::autobind_inet(fam, id)?;
@@ -45,7 +48,7 @@ pub(super) fn connect(fam: &mut Family, _call: &Call, id: SocketId, given: Given
     if !s.address_fixed {
         s.local = Name::Inet(SocketAddr::new(source_for(to.ip()), local.port()));
     }
-    fam.net.udp.change(local.port(), id, |c| c.peer = Some(to))?;
+    fam.net.datagram_ports(protocol).change(local.port(), id, |c| c.peer = Some(to))?;
     if outside {
         let domain = fam.net.get(id)?.domain;
         ensure_host(fam, id)?;
@@ -69,13 +72,14 @@ fn disconnect(fam: &mut Family, id: SocketId) -> Result<(), Errno> {
         // The next datagram for the outside makes another, unconnected one.
         fam.net.get_mut(id)?.host = None;
     }
-    fam.net.udp.change(local.port(), id, |c| c.peer = None)
+    let protocol = fam.net.get(id)?.protocol;
+    fam.net.datagram_ports(protocol).change(local.port(), id, |c| c.peer = None)
 }
 
 /// Whether something for `to` leaves the family.
-fn goes_out(fam: &mut Family, to: SocketAddr, from: SocketAddr) -> bool {
+fn goes_out(fam: &mut Family, protocol: i32, to: SocketAddr, from: SocketAddr) -> bool {
     match fam.net.mode {
-        Net::Host => fam.net.udp.receiver(to, from).is_none(),
+        Net::Host => fam.net.datagram_ports(protocol).receiver(to, from).is_none(),
         _ => !is_own(to.ip()),
     }
 }
@@ -86,8 +90,10 @@ pub(super) fn send(
     id: SocketId,
     to: Option<Given>,
     payload: &[u8],
+    control: &[Control],
 ) -> Result<usize, Errno> {
     let s = fam.net.get_mut(id)?;
+    let asked = Asked::of(s, control)?;
     let pending = s.take_error();
     if pending != 0 {
         return Err(Errno(pending));
@@ -113,14 +119,17 @@ pub(super) fn send(
     listen::autobind_inet(fam, id)?;
     let to = if to.ip().is_unspecified() { SocketAddr::new(source_for(to.ip()), to.port()) } else { to };
     let local = fam.net.get(id)?.local.inet().ok_or(Errno::EINVAL)?;
-    let from_ip = if local.ip().is_unspecified() { source_for(to.ip()) } else { local.ip() };
+    let unbound = || if local.ip().is_unspecified() { source_for(to.ip()) } else { local.ip() };
+    let from_ip = asked.source.unwrap_or_else(unbound);
     let from = SocketAddr::new(from_ip, local.port());
-    if goes_out(fam, to, from) {
+    let protocol = fam.net.get(id)?.protocol;
+    if goes_out(fam, protocol, to, from) {
         return send_out(fam, id, to, local.port(), payload);
     }
-    match fam.net.udp.receiver(to, from) {
+    match fam.net.datagram_ports(protocol).receiver(to, from) {
         Some(receiver) => {
-            hand_over(fam, receiver, from, payload);
+            let way = Way { to: to.ip(), ttl: asked.ttl, tos: asked.tos };
+            hand_over(fam, receiver, from, way, payload);
         }
         None if connected => {
             // "Port unreachable" comes back at once.
@@ -133,8 +142,8 @@ pub(super) fn send(
 }
 
 /// Into a receiver's ring; what does not fit is lost, as UDP's is.
-fn hand_over(fam: &mut Family, receiver: SocketId, from: SocketAddr, payload: &[u8]) {
-    let message = Message { payload, descs: Vec::new(), creds: [0; 3], explicit: false };
+fn hand_over(fam: &mut Family, receiver: SocketId, from: SocketAddr, way: Way, payload: &[u8]) {
+    let message = Message { payload, descs: Vec::new(), creds: [0; 3], explicit: false, way: Some(way) };
     let _ = datagram::deliver(fam, receiver, &Name::Inet(from), message);
 }
 
@@ -159,7 +168,8 @@ fn send_out(
     port: u16,
     payload: &[u8],
 ) -> Result<usize, Errno> {
-    if fam.net.mode == Net::None {
+    // The host's relay speaks UDP only.
+    if fam.net.mode == Net::None || fam.net.get(id)?.protocol != IPPROTO_UDP {
         return Err(Errno::ENETUNREACH);
     }
     // An answer of a published port goes out from where the question came in.
@@ -200,7 +210,7 @@ pub(super) fn receive(fam: &mut Family, id: SocketId) {
         match rustix::net::recvfrom(&h.fd, &mut buf[..], RecvFlags::DONTWAIT) {
             Ok((n, _, from)) => {
                 if let Some(from) = from.and_then(|f| SocketAddr::try_from(f).ok()) {
-                    hand_over(fam, id, canonical(from), &buf[..n]);
+                    hand_over(fam, id, canonical(from), Way::from_host(from), &buf[..n]);
                 }
             }
             Err(HostErrno::AGAIN) => {
@@ -243,7 +253,7 @@ pub(super) fn receive_published(fam: &mut Family, index: usize) {
                 let shown = publish::shown_to_any(from);
                 if let Some(to) = targets.into_iter().find_map(|to| fam.net.udp.receiver(to, shown)) {
                     let from = publish::shown_to(fam, to, from);
-                    hand_over(fam, to, from, &buf[..n]);
+                    hand_over(fam, to, from, Way::from_host(from), &buf[..n]);
                 }
             }
             Err(HostErrno::AGAIN) => break,

@@ -86,7 +86,7 @@ fn descriptions_travel() {
     let mut g = Guest::new();
     let [a, b] = g.pair(SOCK_STREAM);
     let [x, y] = g.pair(SOCK_STREAM);
-    let sent = Sent { descs: vec![x.desc], creds: None };
+    let sent = Sent { descs: vec![x.desc], ..Sent::default() };
     g.call(Op::SendAnc, &[a.desc.into(), 0], &sent.encode()).expect("attached");
     g.write(&a, b"data");
     g.close(&x);
@@ -99,13 +99,13 @@ fn descriptions_travel() {
     g.close(&x);
     assert_eq!(g.closed(&y)[0] & CLOSED_WRITE, CLOSED_WRITE);
     // Thrown away with its socket.
-    let sent = Sent { descs: vec![y.desc], creds: None };
+    let sent = Sent { descs: vec![y.desc], ..Sent::default() };
     g.call(Op::SendAnc, &[a.desc.into(), 4], &sent.encode()).expect("attached");
     let later = g.call(Op::RecvAnc, &[b.desc.into(), 0], &[]).expect("asked");
     assert_eq!((later.ret, later.rets[0], later.rets[1]), (1, 1, 4), "further on");
     g.close(&b);
     assert_eq!(g.fam.descs.references(y.desc), 1);
-    let bad = Sent { descs: vec![9999], creds: None };
+    let bad = Sent { descs: vec![9999], ..Sent::default() };
     assert_eq!(g.call(Op::SendAnc, &[a.desc.into(), 0], &bad.encode()).err(), Some(Errno::EPIPE));
 }
 
@@ -122,7 +122,7 @@ fn datagram_credentials_and_loss_of_the_mate() {
     let got = g.call(Op::RecvAnc, &[b.desc.into(), ring.head().into()], &[]).expect("received");
     assert_eq!(Received::decode(&got.data).expect("decodes").creds.expect("creds")[0], FIRST_PID);
     let mut w = Writer::new();
-    w.bytes(&Sent { descs: vec![a.desc], creds: None }.encode()).bytes(&[]).bytes(b"with");
+    w.bytes(&Sent { descs: vec![a.desc], ..Sent::default() }.encode()).bytes(&[]).bytes(b"with");
     let n = g.call(Op::SendAnc, &[a.desc.into(), u64::MAX, 0], &w.finish()).expect("sent");
     assert_eq!(n.ret, 4);
     g.close(&b);

@@ -76,6 +76,7 @@ fn ancillary(
         let more = anc::Received::decode(&answer.to_vec()).ok_or(Errno::EIO)?;
         let all = found.get_or_insert_default();
         all.descs.extend(more.descs);
+        all.control.extend(more.control);
         all.creds = more.creds.or(all.creds);
         if how.peek {
             break;
