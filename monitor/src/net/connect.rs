@@ -18,6 +18,10 @@ use crate::family::Family;
 pub fn connect(fam: &mut Family, call: &Call, desc: u32, id: SocketId, address: &[u8]) -> Result<(), Errno> {
     let nonblock = fam.descs.get(desc, call.pid)?.flags & O_NONBLOCK != 0;
     let s = fam.net.get(id)?;
+    if s.domain == AF_NETLINK {
+        // Requests go to the kernel anyway.
+        return Ok(());
+    }
     let given = parse(s.domain, address)?;
     if s.is_datagram() {
         return if s.is_unix() {

@@ -1,7 +1,7 @@
 //! Datagrams and seqpacket records within the family: the monitor copies them into the receiver's ring.
 
 use abi::Errno;
-use abi::socket::{MSG_OOB, SO_PASSCRED, SOL_SOCKET};
+use abi::socket::{AF_NETLINK, MSG_OOB, SO_PASSCRED, SOL_SOCKET};
 use protocol::MONITOR_SLOT;
 use protocol::anc::Sent;
 use protocol::ring::{CLOSED_LOCAL, CLOSED_READ, CLOSED_WRITE, Side};
@@ -10,7 +10,7 @@ use vfs::record;
 use super::anc::{self, Waiting};
 use super::name::{Given, parse};
 use super::way::Way;
-use super::{Name, SocketId, udp, unix, wake};
+use super::{Name, SocketId, netlink, udp, unix, wake};
 use crate::call::Call;
 use crate::family::Family;
 
@@ -48,6 +48,9 @@ pub fn send_to(
     let (unix, connects, domain) = (s.is_unix(), s.connects(), s.domain);
     if s.shut_write {
         return Err(Errno::EPIPE);
+    }
+    if domain == AF_NETLINK {
+        return netlink::send(fam, call, id, payload);
     }
     let to = if address.is_empty() || connects { None } else { Some(parse(domain, address)?) };
     if !unix {

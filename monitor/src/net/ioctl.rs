@@ -17,18 +17,19 @@ const ETHERNET_MTU: i32 = 1500;
 const ARPHRD_ETHER: u16 = 1;
 const ARPHRD_LOOPBACK: u16 = 772;
 
-struct Interface {
-    name: &'static [u8],
-    index: i32,
-    address: [u8; 4],
-    mask: [u8; 4],
-    flags: u16,
-    mtu: i32,
-    hardware: u16,
+/// A network interface of the family.
+pub(super) struct Interface {
+    pub name: &'static [u8],
+    pub index: i32,
+    pub address: [u8; 4],
+    pub mask: [u8; 4],
+    pub flags: u16,
+    pub mtu: i32,
+    pub hardware: u16,
 }
 
 /// The family's interfaces.
-fn interfaces(fam: &Family) -> Vec<Interface> {
+pub(super) fn interfaces(fam: &Family) -> Vec<Interface> {
     let lo = Interface {
         name: b"lo",
         index: 1,

@@ -9,7 +9,7 @@ use abi::socket::*;
 use super::name::{Given, parse};
 use super::ports::{Claim, OWN_V4, source_for};
 use super::socket::{Listener, State};
-use super::{Name, SocketId, connect, creds_of, host, publish, unix, wake};
+use super::{Name, SocketId, connect, creds_of, host, netlink, publish, unix, wake};
 use crate::call::Call;
 use crate::config::Net;
 use crate::descs::Body;
@@ -27,6 +27,9 @@ pub fn bind(fam: &mut Family, call: &Call, id: SocketId, address: &[u8], mode: u
             Given::Autobind => unix::autobind(fam, id),
             _ => Err(Errno::EINVAL),
         };
+    }
+    if s.domain == AF_NETLINK {
+        return netlink::bind(fam, call, id, address);
     }
     let addr = match parse(s.domain, address)? {
         Given::Name(Name::Inet(addr)) => addr,

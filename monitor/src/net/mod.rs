@@ -12,6 +12,7 @@ mod host;
 mod ioctl;
 mod listen;
 mod name;
+mod netlink;
 mod options;
 mod outgoing;
 mod pair;
@@ -151,6 +152,11 @@ fn check_kind(domain: u32, stype: u32, protocol: i32) -> Result<(u16, i32), Errn
             (SOCK_RAW, _) => Err(Errno::EPERM),
             _ => Err(Errno::ESOCKTNOSUPPORT),
         },
+        AF_NETLINK => match (stype, protocol) {
+            (SOCK_RAW | SOCK_DGRAM, netlink::ROUTE) => Ok((domain, protocol)),
+            (SOCK_RAW | SOCK_DGRAM, _) => Err(Errno::EPROTONOSUPPORT),
+            _ => Err(Errno::ESOCKTNOSUPPORT),
+        },
         _ => Err(Errno::EAFNOSUPPORT),
     }
 }
@@ -162,7 +168,7 @@ fn create(fam: &mut Family, pid: u32, domain: u32, stype: u32, protocol: i32) ->
     let object = fam.objects.alloc()?;
     let creds = creds_of(fam, pid);
     let id = insert(fam, domain, stype, protocol, object, creds);
-    if stype == SOCK_DGRAM
+    if !matches!(stype, SOCK_STREAM | SOCK_SEQPACKET)
         && let Err(e) = pair::datagram_ring(fam, id)
     {
         end::discard(fam, id);

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use abi::Errno;
 use abi::socket::{
-    AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, SIN6_LEN_RFC2133, SOCKADDR_MAX, SockAddrIn, SockAddrIn6,
-    UNIX_PATH_MAX,
+    AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, AF_UNSPEC, SIN6_LEN_RFC2133, SOCKADDR_MAX, SockAddrIn,
+    SockAddrIn6, SockAddrNl, UNIX_PATH_MAX,
 };
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -18,6 +18,10 @@ pub enum Name {
     /// `sun_path`: a path without its NUL, or an abstract name that begins with NUL.
     Unix(Vec<u8>),
     Inet(SocketAddr),
+    Netlink {
+        port: u32,
+        groups: u32,
+    },
 }
 
 /// What a `sockaddr` given to a call says.
@@ -100,9 +104,15 @@ impl Name {
                 out
             }
             Name::Inet(addr) => encode_inet(domain, *addr),
+            Name::Netlink { port, groups } => {
+                SockAddrNl { nl_family: AF_NETLINK, nl_pad: 0, nl_pid: *port, nl_groups: *groups }
+                    .as_bytes()
+                    .to_vec()
+            }
             Name::None => match domain {
                 AF_INET => encode_inet(domain, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0)),
                 AF_INET6 => encode_inet(domain, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0)),
+                AF_NETLINK => Name::Netlink { port: 0, groups: 0 }.encode(domain),
                 _ => domain.to_le_bytes().to_vec(),
             },
         }

@@ -135,6 +135,8 @@ impl Socket {
         let known = match level {
             SOL_SOCKET => true,
             _ if self.is_unix() => return Err(Errno::EOPNOTSUPP),
+            SOL_NETLINK => self.domain == AF_NETLINK,
+            _ if self.domain == AF_NETLINK => return Err(Errno::ENOPROTOOPT),
             SOL_IP => true,
             SOL_IPV6 => self.domain == AF_INET6,
             SOL_TCP => self.is_tcp(),

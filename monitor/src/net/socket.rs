@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use abi::socket::{AF_UNIX, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM};
+use abi::socket::{AF_UNIX, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM};
 use protocol::ring::Ring;
 
 use super::SocketId;
@@ -114,9 +114,9 @@ impl Socket {
     pub fn connects(&self) -> bool {
         matches!(self.stype, SOCK_STREAM | SOCK_SEQPACKET)
     }
-    /// UDP or Unix datagrams.
+    /// UDP, Unix datagrams, netlink.
     pub fn is_datagram(&self) -> bool {
-        self.stype == SOCK_DGRAM
+        matches!(self.stype, SOCK_DGRAM | SOCK_RAW)
     }
     pub fn is_unix(&self) -> bool {
         self.domain == AF_UNIX

@@ -3,7 +3,7 @@
 
 use abi::errno::{Errno, SysResult};
 use abi::poll::PollEvents;
-use abi::socket::{AF_UNIX, SOCK_DGRAM, SOCK_STREAM};
+use abi::socket::{AF_UNIX, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM};
 use alloc::sync::Arc;
 use platform::sync::{Mutex, Rank};
 use protocol::Op;
@@ -89,7 +89,7 @@ impl Socket {
 
     /// SOCK_DGRAM and its like.
     pub fn is_datagram(&self) -> bool {
-        self.kind == SOCK_DGRAM
+        matches!(self.kind, SOCK_DGRAM | SOCK_RAW)
     }
 
     fn bits(&self) -> u32 {
