@@ -179,7 +179,7 @@ fn unname(fam: &mut Family, id: SocketId) {
             }
         }
         Name::Unix(_) => unix::unbind(fam, id),
-        Name::None => {}
+        Name::Netlink { .. } | Name::None => {}
     }
 }
 
