@@ -92,8 +92,11 @@ int main(void)
     CHECK("after that time", now_ms() - before >= 19);
     CHECK("the set is empty", !FD_ISSET(fd[0], &in));
     CHECK("what is left of the time", brief.tv_sec == 0 && brief.tv_usec == 0);
-    FD_SET(99, &in);
-    CHECK_ERR("a closed descriptor", select(100, &in, NULL, NULL, &zero), EBADF);
+    int closed;
+    NEED(closed = dup(fd[0]));
+    NEED(close(closed));
+    FD_SET(closed, &in);
+    CHECK_ERR("a closed descriptor", select(closed + 1, &in, NULL, NULL, &zero), EBADF);
     CHECK_ERR("a negative count", select(-1, NULL, NULL, NULL, &zero), EINVAL);
     brief.tv_sec = -1;
     CHECK_ERR("a negative time", select(0, NULL, NULL, NULL, &brief), EINVAL);
