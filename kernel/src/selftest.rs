@@ -264,7 +264,8 @@ fn name(id: u64) -> &'static str {
         "kicked out of a loop",
         "loop intact under kicks",
     ];
-    let more = ["punned site", "jump into a site is repaired", "xstate restored", "flags kept", "long mov site"];
+    let more =
+        ["punned site", "jump into a site is repaired", "xstate restored", "flags kept", "long mov site"];
     names.iter().chain(&more).nth(id as usize).copied().unwrap_or("?")
 }
 

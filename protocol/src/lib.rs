@@ -20,6 +20,7 @@ pub mod mem;
 pub mod op;
 pub mod ring;
 pub mod wire;
+pub mod xen;
 
 pub use control::{MemberSide, MonitorSide};
 pub use mem::{HeapMem, SharedMem};

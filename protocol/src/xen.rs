@@ -1,0 +1,159 @@
+//! Facts of the Xen platform that the monitor and the member's kernel share: the guest-physical layout of a member, and
+//! its *door*: a few pages of the member's own memory through which the platform (not the kernel above the seam) talks to
+//! the monitor: pages of regions, frames of an ancestor, clones, the end. docs/xen.md describes the whole.
+//!
+//! One vCPU has one door, and asks one thing at a time: it posts a request, notifies the monitor over the
+//! event channel that [`Header`] names, and sleeps on that port until the answer is there. The monitor never waits for a member; it treats what it reads here as
+//! hostile.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Bytes of a page.
+pub const PAGE: usize = 4096;
+/// First frame of the door, and its length in pages.
+pub const DOOR_GFN: u64 = 0x10;
+pub const DOOR_PAGES: usize = 16;
+/// The frame at which a member has its shared_info page.
+pub const SHARED_INFO_GFN: u64 = 0x0f;
+/// Guest-physical address of the kernel's image; it is linked at this plus [`IMAGE_VIRT`].
+pub const IMAGE_PHYS: u64 = 0x10_0000;
+/// Virtual address of guest-physical address 0 as the kernel's image is linked.
+pub const IMAGE_VIRT: u64 = 0xffff_ffff_8000_0000;
+
+/// Marks a door: "OSxd".
+pub const MAGIC: u32 = 0x6478_534f;
+
+/// Offset of [`Header`], written by the monitor before the member first runs.
+pub const HEADER: usize = 0;
+/// Offset of [`Exchange`], the member's requests.
+pub const REQUEST: usize = 0x100;
+/// Offset of [`Exchange`], the monitor's command to a waiting shell.
+pub const COMMAND: usize = 0x200;
+/// Offset of the notices: tail (u32, the monitor's), head (u32 at +4, the member's), and [`NOTICES`] entries from +16.
+pub const NOTICE_RING: usize = 0x400;
+/// Entries of the notice ring.
+pub const NOTICES: usize = 128;
+/// Offset of a request's data, in and out.
+pub const REQUEST_DATA: usize = 0x1000;
+/// Bytes there.
+pub const REQUEST_DATA_LEN: usize = 0x7000;
+/// Offset of a command's data.
+pub const COMMAND_DATA: usize = 0x8000;
+/// Bytes there.
+pub const COMMAND_DATA_LEN: usize = 0x8000;
+
+/// What a member knows from birth.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Header {
+    /// [`MAGIC`].
+    pub magic: u32,
+    /// [`crate::PROTOCOL_VERSION`].
+    pub version: u32,
+    /// Own domain id.
+    pub domid: u32,
+    /// Own end of the event channel to the monitor.
+    pub port: u32,
+    /// Frames that the member may have in all.
+    pub max_frames: u64,
+    /// First frame behind what the builder populated (image, door, special pages below it).
+    pub first_free_gfn: u64,
+}
+
+/// [`Exchange::state`]: nothing is asked.
+pub const IDLE: u32 = 0;
+/// Asked; the other side's turn.
+pub const POSTED: u32 = 1;
+/// Answered; `ret` and the data are valid. The asker sets [`IDLE`].
+pub const ANSWERED: u32 = 2;
+
+/// One question and its answer. All fields but `state` are written before `state` is (release), and read after (acquire).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Exchange {
+    pub state: u32,
+    /// One of the `ASK_*` or `DO_*` constants.
+    pub op: u32,
+    pub args: [u64; 6],
+    /// A value, or a negative errno.
+    pub ret: i64,
+}
+
+/// A shell is up and waits for a command at [`COMMAND`]. Answered at once.
+pub const ASK_READY: u32 = 1;
+/// Pages of a region: args = region id, first page, count, 1 if writable. ret = how many [`PageGrant`]s are in the data
+/// (at least 1, or -errno: ENOENT no such page, EACCES not allowed, ENOMEM). The member maps them; they stay valid until it
+/// gives them back.
+pub const ASK_PAGES: u32 = 2;
+/// The member has unmapped these: args = count; data = [`PageGrant`]s.
+pub const ASK_GIVE_BACK: u32 = 3;
+/// Frames of an ancestor, frozen since a clone: args = token, count; data = gfns (u64 each). ret = count; data =
+/// [`PageGrant`]s (the owner's), good for GNTTABOP_copy until the member's next request.
+pub const ASK_FRAMES: u32 = 4;
+/// No frame of this token is wanted any more: args = token.
+pub const ASK_DROP: u32 = 5;
+/// Clone me into the shell that was prepared for a slot: args = slot, root page table's gfn, stack pointer to resume at,
+/// count; data = [`FrameRange`]s to be copied before the child runs. Answered when the child has copied them. ret = the
+/// token under which the child knows the rest of this member's memory.
+pub const ASK_CLONE: u32 = 6;
+/// A fresh clone has copied what [`DO_CLONE`] named. Answered at once; the grants are then gone.
+pub const ASK_PULLED: u32 = 7;
+/// An event channel to another member: args = slot. ret = a port of this member, bound to that member's domain.
+/// data = a [`PageGrant`] whose `domid` is the other domain, `gref` its unbound port: the member binds it itself.
+pub const ASK_BIND: u32 = 8;
+/// A line for the monitor's log: args = length; data = text.
+pub const ASK_LOG: u32 = 9;
+/// The member has ended: args = status as for a host process (0: as the kernel told by requests). Not answered.
+pub const ASK_EXIT: u32 = 10;
+/// The member's kernel crashed: args = length; data = report. Not answered.
+pub const ASK_CRASH: u32 = 11;
+
+/// Start the kernel: the identity and the program are in the control region. Data = [`StartPages`].
+pub const DO_START: u32 = 1;
+/// Become a clone: args = parent's domain id, first grant reference, count of ranges, root page table's gfn, stack pointer,
+/// token of the rest of the parent's memory. Data = [`StartPages`], then the [`FrameRange`]s; frame i of all ranges has
+/// grant reference first + i.
+pub const DO_CLONE: u32 = 2;
+/// Nobody needs you: shut down.
+pub const DO_QUIT: u32 = 3;
+
+/// Ids of the regions that every member has.
+pub const REGION_CONTROL: u64 = u64::MAX - 1;
+/// The family region, read-only.
+pub const REGION_FAMILY: u64 = u64::MAX - 2;
+/// The events region.
+pub const REGION_EVENTS: u64 = u64::MAX - 3;
+
+/// A page in another domain's grant table.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct PageGrant {
+    pub domid: u32,
+    pub gref: u32,
+}
+
+/// A run of frames.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct FrameRange {
+    pub gfn: u64,
+    pub count: u64,
+}
+
+/// Pages that are granted with a command, so that a member's start asks for few: they follow in this order, each list as
+/// long as said here: control from page 0 (writable), family from page 0, own part of the events region, the monitor's part.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct StartPages {
+    pub slot: u32,
+    pub control: u32,
+    pub family: u32,
+    pub own_events: u32,
+    pub monitor_events: u32,
+    pub pad: u32,
+}
+
+/// A notice of the monitor: kind and argument (u64 each).
+pub const NOTICE_SIZE: usize = 16;
+/// Nobody knows the frames of this token any more: they may change and be freed.
+pub const NOTICE_DROPPED: u64 = 1;
