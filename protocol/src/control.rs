@@ -8,6 +8,9 @@ use core::sync::atomic::Ordering;
 
 use crate::SharedMem;
 
+#[cfg(test)]
+mod tests;
+
 /// Request slots per member.
 pub const REQ_SLOTS: u32 = 32;
 /// Bytes of a slot's data buffer.

@@ -9,6 +9,9 @@ use core::sync::atomic::{AtomicU32, Ordering, fence};
 
 use crate::{FIRST_OBJECT, MAX_MEMBERS, MAX_OBJECTS, SharedMem, lock};
 
+#[cfg(test)]
+mod tests;
+
 /// Bytes before a ring's data.
 pub const HEADER: usize = 4096;
 
