@@ -25,15 +25,32 @@ pub enum Rank {
 #[cfg(feature = "lockdep")]
 mod held {
     use core::sync::atomic::{AtomicU64, Ordering};
-    // One virtual CPU: one set of held ranks, a bit per rank/2 step.
+
+    // One virtual CPU: one set of held ranks, a bit per rank/10.
+    #[cfg(not(any(test, feature = "fake")))]
     static HELD: AtomicU64 = AtomicU64::new(0);
+    #[cfg(not(any(test, feature = "fake")))]
+    fn with<T>(look: impl FnOnce(&AtomicU64) -> T) -> T {
+        look(&HELD)
+    }
+
+    // Tests run beside each other, each thread as a virtual CPU of its own.
+    #[cfg(any(test, feature = "fake"))]
+    std::thread_local! {
+        static HELD: AtomicU64 = const { AtomicU64::new(0) };
+    }
+    #[cfg(any(test, feature = "fake"))]
+    fn with<T>(look: impl FnOnce(&AtomicU64) -> T) -> T {
+        HELD.with(look)
+    }
+
     pub fn take(rank: u8) {
         let bit = 1u64 << (rank / 10);
-        let held = HELD.fetch_or(bit, Ordering::Relaxed);
+        let held = with(|h| h.fetch_or(bit, Ordering::Relaxed));
         assert!(held < bit, "lock order: rank {rank} taken while {held:#b} is held");
     }
     pub fn give(rank: u8) {
-        HELD.fetch_and(!(1u64 << (rank / 10)), Ordering::Relaxed);
+        with(|h| h.fetch_and(!(1u64 << (rank / 10)), Ordering::Relaxed));
     }
 }
 

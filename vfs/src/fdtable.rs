@@ -291,3 +291,89 @@ impl Drop for Recalled<'_> {
         self.0.fork_done();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Lab;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(i32, bool),
+        InsertAt(i32),
+        Remove(i32),
+        Range(u32, u32, bool),
+        Exec,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0..20i32, any::<bool>()).prop_map(|(min, c)| Step::Insert(min, c)),
+            2 => (-1..35i32).prop_map(Step::InsertAt),
+            3 => (-1..35i32).prop_map(Step::Remove),
+            1 => (0..30u32, 0..30u32, any::<bool>()).prop_map(|(a, b, c)| Step::Range(a, b, c)),
+            1 => Just(Step::Exec),
+        ];
+        proptest::collection::vec(step, 0..60)
+    }
+
+    proptest! {
+        /// The lowest free number, always; a file is closed with its last number and not before.
+        #[test]
+        fn numbers_are_the_lowest_free(steps in steps()) {
+            const LIMIT: u64 = 30;
+            let lab = Lab::new();
+            let table = FdTable::default();
+            let mut model: BTreeMap<i32, (u32, bool)> = BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Insert(min, cloexec) => {
+                        let file = lab.file(b"", 0);
+                        let desc = file.desc();
+                        let lowest = (min..).find(|fd| !model.contains_key(fd)).expect("a number");
+                        let want = if lowest < LIMIT as i32 { Ok(lowest) } else { Err(Errno::EMFILE) };
+                        prop_assert_eq!(table.room(1, LIMIT).is_ok(), (0..LIMIT as i32).any(|fd| !model.contains_key(&fd)));
+                        prop_assert_eq!(table.insert(min, file, cloexec, LIMIT), want);
+                        if let Ok(fd) = want {
+                            model.insert(fd, (desc, cloexec));
+                        }
+                    }
+                    Step::InsertAt(fd) => {
+                        let Some((_, (desc, _))) = model.first_key_value() else { continue };
+                        let desc = *desc;
+                        let file = table.find(desc).expect("open");
+                        let want = if (0..LIMIT as i32).contains(&fd) { Ok(()) } else { Err(Errno::EBADF) };
+                        prop_assert_eq!(table.insert_at(fd, file, false, LIMIT), want);
+                        if want.is_ok() {
+                            model.insert(fd, (desc, false));
+                        }
+                    }
+                    Step::Remove(fd) => {
+                        prop_assert_eq!(table.remove(fd).is_ok(), model.remove(&fd).is_some());
+                    }
+                    Step::Range(a, b, cloexec) => {
+                        table.range(a, b, cloexec);
+                        let inside = |fd: &i32| (a as i32..=b as i32).contains(fd);
+                        if cloexec {
+                            model.iter_mut().filter(|(fd, _)| inside(fd)).for_each(|(_, v)| v.1 = true);
+                        } else {
+                            model.retain(|fd, _| !inside(fd));
+                        }
+                    }
+                    Step::Exec => {
+                        table.close_on_exec(lab.host);
+                        model.retain(|_, v| !v.1);
+                    }
+                }
+                prop_assert_eq!(table.list(), model.keys().copied().collect::<Vec<_>>());
+                for (fd, (desc, cloexec)) in &model {
+                    prop_assert_eq!(table.get(*fd).map(|f| f.desc()), Ok(*desc));
+                    prop_assert_eq!(table.cloexec(*fd), Ok(*cloexec));
+                    prop_assert!(!lab.closed().contains(desc));
+                }
+            }
+        }
+    }
+}

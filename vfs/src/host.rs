@@ -84,6 +84,11 @@ impl Host {
     pub fn rebind(&self) {
         *self.control.lock() = self.platform.control();
         *self.side.lock() = MemberSide::new();
+        self.next_epoch();
+    }
+
+    /// What was armed before was armed for another member.
+    pub(crate) fn next_epoch(&self) {
         self.epoch.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -4,13 +4,19 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod cache;
 pub mod epoll;
+#[cfg(test)]
+mod epoll_tests;
 pub mod fdtable;
 pub mod file;
 pub mod host;
 pub mod io;
+#[cfg(test)]
+mod lab;
 pub mod locks;
 pub mod open;
 pub mod record;

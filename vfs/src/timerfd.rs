@@ -141,3 +141,37 @@ impl LocalFile for TimerFd {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Lab;
+
+    #[test]
+    fn expirations_are_counted_and_taken() {
+        let lab = Lab::new();
+        let t = TimerFd::new(lab.host, false);
+        let read = || {
+            let mut buf = [0; 8];
+            t.read(lab.host, &mut IoBuf::target(&mut buf)).map(|_| u64::from_ne_bytes(buf))
+        };
+        assert_eq!(read(), Err(Errno::EAGAIN));
+        assert_eq!(t.deadline(lab.host), None);
+        t.set(lab.host, 1_000_000, 1_000_000, false);
+        assert!(t.deadline(lab.host).is_some());
+        assert!(t.poll(lab.host).is_empty());
+        lab.fake.compute(3_500_000);
+        assert_eq!(t.poll(lab.host), PollEvents::POLLIN | PollEvents::POLLRDNORM);
+        assert_eq!(read(), Ok(3));
+        assert_eq!(read(), Err(Errno::EAGAIN));
+        // Once only, and disarmed by zero.
+        t.set(lab.host, 1_000_000, 0, false);
+        lab.fake.compute(5_000_000);
+        assert_eq!(read(), Ok(1));
+        assert_eq!(t.deadline(lab.host), None);
+        t.set(lab.host, 1_000_000, 0, false);
+        t.set(lab.host, 0, 0, false);
+        lab.fake.compute(5_000_000);
+        assert_eq!(read(), Err(Errno::EAGAIN));
+    }
+}

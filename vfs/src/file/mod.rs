@@ -33,6 +33,9 @@ mod shadow;
 mod socket;
 mod stream;
 
+#[cfg(test)]
+mod tests;
+
 pub use attach::Attachment;
 pub use local::LocalFile;
 pub use own::{Own, OwnMaker};

@@ -93,6 +93,10 @@ impl Pipe {
                 // The end alone is POLLHUP without POLLIN.
                 if ring.ready(f.host()).is_ok_and(|n| n > 0) {
                     ready |= PollEvents::POLLIN | PollEvents::POLLRDNORM;
+                    if !want.intersects(ready) {
+                        // Who waits for the end alone is told of it although there are bytes.
+                        ring.ring().arm(Side::Reader, f.host().slot());
+                    }
                 }
                 let closed = ring.ring().closed();
                 if closed & CLOSED_WRITE != 0 && closed & NO_WRITER_YET == 0 {

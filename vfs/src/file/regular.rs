@@ -171,6 +171,9 @@ pub fn read_shared(f: &OpenFile, io: &mut IoBuf<'_>) -> SysResult<usize> {
 
 /// Writes by requests; gives the bytes written and the offset behind them.
 fn write_chunks(f: &OpenFile, io: &mut IoBuf<'_>, op: Op, at: u64, append: bool) -> SysResult<(usize, u64)> {
+    if io.left() == 0 {
+        return Ok((0, at));
+    }
     let limit = f.size_limit(io, at, append)?;
     io.limit(limit);
     let (start, mut end) = (io.done(), at);

@@ -135,7 +135,13 @@ pub fn poll(s: &Socket, f: &OpenFile, want: PollEvents) -> PollEvents {
     let ring = rings.input.ring();
     let mut ready = PollEvents::empty();
     match rings.input.ready(f.host()) {
-        Ok(n) if n > 0 => ready |= readable,
+        Ok(n) if n > 0 => {
+            ready |= readable;
+            if !want.intersects(readable) {
+                // Who waits for the end alone is told of it although there are records.
+                ring.arm(Side::Reader, f.host().slot());
+            }
+        }
         Err(e) if e != Errno::EAGAIN => return PollEvents::POLLERR,
         _ => {}
     }
