@@ -27,8 +27,6 @@ pub mod gate;
 pub mod heap;
 pub mod host;
 pub mod hosted;
-#[cfg(freestanding)]
-mod memfns;
 pub mod memory;
 pub mod panic;
 pub mod patch;
@@ -37,8 +35,7 @@ pub mod regions;
 pub mod signals;
 mod spinning;
 pub mod start;
-pub mod usercopy;
 pub mod vdso;
-pub mod xstate;
 
 pub use hosted::{HOSTED, Hosted};
+pub use platform_x86::{usercopy, xstate};

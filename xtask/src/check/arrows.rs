@@ -12,8 +12,9 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("vfs", &["abi", "protocol", "platform"]),
     ("process", &["vfs", "abi", "protocol", "platform"]),
     ("posix", &["process", "vfs", "abi", "protocol", "platform"]),
-    ("platform-xen", &["abi", "protocol", "platform"]),
-    ("platform-hosted", &["abi", "protocol", "platform"]),
+    ("platform-x86", &["abi", "platform"]),
+    ("platform-xen", &["abi", "protocol", "platform", "platform-x86"]),
+    ("platform-hosted", &["abi", "protocol", "platform", "platform-x86"]),
     (
         "kernel",
         &["posix", "process", "vfs", "abi", "protocol", "platform", "platform-xen", "platform-hosted"],

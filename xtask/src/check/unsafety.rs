@@ -15,6 +15,7 @@ const FORBIDDING: [&str; 7] = ["abi", "protocol", "vfs", "process", "posix", "po
 const ALLOWED: [&str; 10] = [
     "platform/",
     "platform-hosted/",
+    "platform-x86/",
     "platform-xen/",
     "kernel/",
     "xenctl/",
