@@ -5,7 +5,7 @@ use cargo_metadata::Metadata;
 use super::verdict;
 
 /// Each package of the workspace and what it may use of the others.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("abi", &[]),
     ("protocol", &["abi"]),
     ("platform", &["abi", "protocol"]),
