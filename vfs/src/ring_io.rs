@@ -13,6 +13,9 @@ use protocol::ring::{
 use crate::host::Host;
 use crate::io::IoBuf;
 
+/// How often a held lock is tried again, the virtual CPU given away in between: half a minute or more.
+const PATIENCE: u32 = 1 << 26;
+
 /// A ring in a mapped region, with its place validated.
 #[derive(Clone)]
 pub struct RingView {
@@ -62,12 +65,17 @@ impl RingView {
         self.ring().closed() & MOVED != 0
     }
 
-    fn lock(&self, host: &Host, side: Side) -> Locked<'_> {
+    /// Takes a side's lock. It is held for short copies, and the monitor breaks that of a dead member: whoever keeps it for
+    /// good lies, EIO.
+    fn lock(&self, host: &Host, side: Side) -> SysResult<Locked<'_>> {
         let (ring, slot) = (self.ring(), host.slot());
-        while !ring.try_lock(side, slot) {
+        for _ in 0..PATIENCE {
+            if ring.try_lock(side, slot) {
+                return Ok(Locked { ring, side, slot });
+            }
             host.platform.relax();
         }
-        Locked { ring, side, slot }
+        Err(Errno::EIO)
     }
 
     /// Runs `step` with a side's lock held; ESTALE when the ring has moved.
@@ -77,7 +85,7 @@ impl RingView {
         side: Side,
         step: impl FnOnce(&Ring<'_, RegionView>) -> SysResult<T>,
     ) -> SysResult<T> {
-        let locked = self.lock(host, side);
+        let locked = self.lock(host, side)?;
         if locked.ring.closed() & MOVED != 0 {
             return Err(Errno::ESTALE);
         }

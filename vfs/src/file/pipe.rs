@@ -12,6 +12,9 @@ use super::attach::Attachment;
 use crate::io::IoBuf;
 use crate::ring_io::{RingView, broken};
 
+/// A ring that says after so many looks for its new place that it has moved lies.
+const MOST_MOVES: usize = 64;
+
 /// What an end (or both, for a FIFO opened O_RDWR) keeps; attached on first use, or by the opening reply.
 pub struct Pipe {
     place: Mutex<Attachment>,
@@ -37,13 +40,14 @@ impl Pipe {
 
     /// Runs a step on the ring, again at its new place if it has moved (F_SETPIPE_SZ).
     fn with<T>(&self, f: &OpenFile, mut step: impl FnMut(&RingView) -> SysResult<T>) -> SysResult<T> {
-        loop {
+        for _ in 0..MOST_MOVES {
             let ring = self.ring(f)?;
             match step(&ring) {
                 Err(Errno::ESTALE) => *self.place.lock() = Attachment::default(),
                 done => return done,
             }
         }
+        Err(Errno::EIO)
     }
 
     /// read(2).

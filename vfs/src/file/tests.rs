@@ -9,7 +9,7 @@ use abi::fs::{O_APPEND, O_RDWR, PIPE_BUF, SEEK_CUR, SEEK_END, SEEK_SET};
 use abi::poll::PollEvents;
 use platform::Machine;
 use proptest::prelude::*;
-use protocol::Op;
+use protocol::{Op, SharedMem};
 
 use super::OpenFile;
 use crate::io::IoBuf;
@@ -96,6 +96,53 @@ proptest! {
             prop_assert_eq!(ready.contains(PollEvents::POLLERR), !readers);
         }
     }
+}
+
+/// Words of a ring's header as another holder of the region may write them, but for the locks'.
+fn lies() -> impl Strategy<Value = (usize, u32)> {
+    let place =
+        prop_oneof![Just(0), Just(64), Just(128), Just(132), Just(136), (0usize..1024).prop_map(|w| w * 4)];
+    let value = prop_oneof![any::<u32>(), 0..2 * PIPE, 0..32u32];
+    (place.prop_filter("no lock", |at| !matches!(at, 8 | 72)), value)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Whatever another holder writes into the header, a call moves at most what there can be, or fails, and comes back.
+    #[test]
+    fn a_pipe_that_lies_is_broken(steps in proptest::collection::vec((lies(), 0..6u8, 0usize..20_000), 1..40)) {
+        let lab = Lab::new();
+        let (r, w, view) = lab.pipe();
+        for ((at, value), what, n) in steps {
+            view.u32_at(at).store(value, std::sync::atomic::Ordering::SeqCst);
+            let pipe = r.as_pipe().expect("a pipe");
+            let moved = match what {
+                0 => read(&r, n).map(|v| v.len()),
+                1 => write(&w, &vec![7; n]),
+                2 => pipe.peek(&r, &mut IoBuf::target(&mut vec![0; n])),
+                3 => pipe.skip(&r, n).map(|()| 0),
+                4 => { r.poll(IN, false); pipe.readable_bytes(&r).map(|n| n as usize) }
+                _ => { w.poll(OUT, false); w.as_pipe().expect("a pipe").room(&w) }
+            };
+            match moved {
+                Ok(m) => prop_assert!(m <= PIPE as usize && (what > 2 || m <= n)),
+                Err(e) => prop_assert!(matches!(e, Errno::EIO | Errno::EAGAIN | Errno::EPIPE), "{e:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lock_that_is_never_given_back_ends_in_eio() {
+    let lab = Lab::new();
+    let (r, w, view) = lab.pipe();
+    write(&w, b"x").expect("room");
+    view.u32_at(8).store(77, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(read(&r, 1), Err(Errno::EIO));
+    // The monitor breaks the lock when its holder dies: nothing is lost.
+    view.u32_at(8).store(0, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(read(&r, 1), Ok(b"x".to_vec()));
 }
 
 #[test]
