@@ -10,6 +10,8 @@ extern crate std;
 pub mod cache;
 pub mod epoll;
 #[cfg(test)]
+mod epoll_model;
+#[cfg(test)]
 mod epoll_tests;
 pub mod fdtable;
 pub mod file;

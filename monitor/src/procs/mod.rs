@@ -11,6 +11,8 @@ mod wait;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wait_tests;
 
 pub use creds::Creds;
 pub use process::{Image, Process, State, Times};

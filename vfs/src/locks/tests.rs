@@ -48,6 +48,7 @@ proptest! {
                             b.iter().any(|(o, h)| *o != me && (*h == Kind::Write || k == Kind::Write))
                         })
                     });
+                    let before = model.clone();
                     let got = locks.set(KEY, me, kind, range, None);
                     prop_assert_eq!(got.is_err(), clash);
                     if let Some(k) = kind {
@@ -60,6 +61,15 @@ proptest! {
                                 None => b.remove(&me),
                             };
                         }
+                        let eased = (start as usize..end as usize).any(|i| {
+                            let others_may = |b: &BTreeMap<Owner, Kind>| match b.get(&me) {
+                                None => 2,
+                                Some(Kind::Read) => 1,
+                                Some(Kind::Write) => 0,
+                            };
+                            others_may(&before[i]) < others_may(&model[i])
+                        });
+                        prop_assert_eq!(got, Ok(eased));
                     }
                 }
                 Step::Drop { who } => {
@@ -108,6 +118,59 @@ proptest! {
                 prop_assert_eq!(got, !clash);
                 if !clash {
                     model.insert(who, k);
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    /// A wait is refused exactly when it would close a circle of processes that wait for each other; whoever may have
+    /// gained by a change is told; a thread that was refused, got its lock or went away waits no longer.
+    #[test]
+    fn waits_that_would_never_end_are_refused(
+        steps in prop::collection::vec((1..5u32, 0..4u64, 0..6u8), 0..60),
+    ) {
+        let mut locks = Locks::default();
+        let mut held: BTreeMap<u64, u32> = BTreeMap::new();
+        let mut waits: BTreeMap<u32, u64> = BTreeMap::new();
+        for (pid, byte, what) in steps {
+            let (me, range) = (Owner::Process(pid), Range::new(byte as i64, 1).expect("range"));
+            let holder = held.get(&byte).copied().filter(|h| *h != pid);
+            match what {
+                0..=2 => {
+                    // Along the one edge that each holder has: back to where it began, or to somebody who runs.
+                    let mut at = holder;
+                    let mut circle = false;
+                    for _ in 0..9 {
+                        circle |= at == Some(pid);
+                        at = at.and_then(|h| waits.get(&h)).and_then(|b| held.get(b)).copied();
+                    }
+                    let want = match holder {
+                        None => Ok(false),
+                        Some(_) if circle => Err(Blocked::Deadlock),
+                        Some(_) => Err(Blocked::Conflict),
+                    };
+                    prop_assert_eq!(locks.set(KEY, me, Some(Kind::Write), range, Some((pid, pid))), want);
+                    waits.remove(&pid);
+                    match want {
+                        Ok(_) => { held.insert(byte, pid); }
+                        Err(Blocked::Conflict) => { waits.insert(pid, byte); }
+                        Err(Blocked::Deadlock) => {}
+                    }
+                }
+                3 => {
+                    // Another thread of the process unlocks.
+                    let had = held.get(&byte) == Some(&pid);
+                    prop_assert_eq!(locks.set(KEY, me, None, range, None), Ok(had));
+                    if had { held.remove(&byte); }
+                }
+                4 => { locks.stop_waiting((pid, pid)); waits.remove(&pid); }
+                _ => {
+                    let had = held.values().any(|h| *h == pid);
+                    prop_assert_eq!(!locks.process_ended(pid).is_empty(), had);
+                    held.retain(|_, h| *h != pid);
+                    waits.remove(&pid);
                 }
             }
         }

@@ -38,6 +38,8 @@ pub mod fake;
 #[cfg(test)]
 mod names_tests;
 #[cfg(test)]
+mod walk_model;
+#[cfg(test)]
 mod walk_tests;
 
 use alloc::rc::Rc;
