@@ -43,6 +43,19 @@ __attribute__((unused)) static int connected(int port)
     return fd;
 }
 
+// Accepts the connection of this client. Others on this machine may knock at a port that was theirs a moment ago.
+__attribute__((unused)) static int accepted_from(int fd, int client)
+{
+    for (;;) {
+        struct sockaddr_in peer;
+        socklen_t length = sizeof peer;
+        int server = NEED(accept(fd, (struct sockaddr *)&peer, &length));
+        if (ntohs(peer.sin_port) == port_of(client))
+            return server;
+        NEED(close(server));
+    }
+}
+
 __attribute__((unused)) static struct sockaddr_un named(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

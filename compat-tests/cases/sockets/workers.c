@@ -96,7 +96,7 @@ int main(void)
 
     // A connection accepted before fork is shared; it ends when both have closed it.
     int fd = listening(5);
-    int client = connected(port_of(fd)), server = NEED(accept(fd, NULL, NULL));
+    int client = connected(port_of(fd)), server = accepted_from(fd, client);
     pid_t pid = SPAWN({
         NEED(send(server, "child", 5, 0));
         await(client == -1 ? 0 : client);
