@@ -159,7 +159,9 @@ proptest! {
                     let p = &mut model.pipes[i];
                     let Some(file) = p.ends[end].take() else { continue };
                     if end == 0 { lab.no_reader(&file, &p.view) } else { lab.no_writer(&file, &p.view) }
-                    model.items.iter_mut().for_each(|list| drop(list.remove(&(end * PIPES + i))));
+                    for list in &mut model.items {
+                        list.remove(&(end * PIPES + i));
+                    }
                     model.tell((1 - end) * PIPES + i);
                 }
                 Step::Spurious(i) => {
