@@ -36,6 +36,8 @@ pub enum Command {
     /// Build or list ports: Debian programs described by data
     #[command(subcommand)]
     Port(PortCommand),
+    /// Run the test suites of others natively and here, and compare
+    Compat(Box<compat_tests::suites::Options>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod compat;
 mod kill;
 mod list;
 mod parse;
@@ -57,6 +58,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Syscalls(args) => syscalls::syscalls(&args),
         Command::Policy(args) => policy::policy(&args),
         Command::Port(command) => port::port(command),
+        Command::Compat(options) => compat::compat(&options),
     }
 }
 

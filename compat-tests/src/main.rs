@@ -3,22 +3,10 @@
 //!
 //! A case that does not pass on the host's own Linux may not judge Offshoot, so it counts as failed too.
 
-mod args;
-mod case;
-mod compile;
-mod diff;
-mod exec;
-mod expect;
-mod header;
-mod inherited;
-mod report;
-mod run;
-mod tempdir;
-mod tree;
-
 use std::process::ExitCode;
 
 use clap::Parser;
+use offshoot_compat_tests::{args, inherited, run};
 
 fn main() -> ExitCode {
     inherited::close_on_exec();

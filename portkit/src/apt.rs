@@ -4,13 +4,14 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 
 use crate::progress::{Progress, Step};
+use crate::sources;
 
 /// Package lists that are younger are not fetched again.
 const LISTS_KEEP: Duration = Duration::from_secs(12 * 3600);
@@ -54,6 +55,44 @@ impl Apt {
         apt.write("etc/preferences", "Package: *\nPin: release o=Debian\nPin-Priority: 990\n")?;
         apt.write("etc/apt.conf", &apt.configuration(&host_network_settings()?))?;
         Ok(apt)
+    }
+
+    /// Prepares a private apt in `dir` that knows Debian's source packages instead of its binary ones.
+    pub fn for_sources(dir: PathBuf) -> Result<Apt> {
+        let apt = Apt::new(dir)?;
+        let parts = apt.dir.join("etc/sources");
+        fs::create_dir_all(&parts).with_context(|| format!("cannot make {}", parts.display()))?;
+        apt.write("etc/sources/debian.sources", &sources::of_machine()?)?;
+        let mut conf = apt.configuration(&host_network_settings()?);
+        conf.push_str(&format!(
+            "Dir::Etc::SourceList \"/dev/null\";\nDir::Etc::SourceParts \"{}\";\n",
+            parts.display()
+        ));
+        apt.write("etc/apt.conf", &conf)?;
+        Ok(apt)
+    }
+
+    /// The files of a source package as the archive has it now; its description (`.dsc`) is the first.
+    pub fn source_files(&self, name: &str, progress: &Progress) -> Result<Vec<String>> {
+        let step = progress.step("Resolving", name);
+        let lines = run(self.command(&["source", "--print-uris", name]), &step, name)?;
+        let mut files: Vec<String> = lines.iter().filter_map(|line| parse_uri(line)).collect();
+        files.sort_by_key(|file| !file.ends_with(".dsc"));
+        if !files.first().is_some_and(|file| file.ends_with(".dsc")) {
+            bail!("apt knows no source package {name}");
+        }
+        step.clear();
+        Ok(files)
+    }
+
+    /// Downloads the files of a source package into `place`; apt verifies the hashes.
+    pub fn download_source(&self, name: &str, place: &Path, progress: &Progress) -> Result<()> {
+        let step = progress.step("Downloading", &format!("the source of {name}"));
+        let mut command = self.command(&["source", "--download-only", name]);
+        command.current_dir(place);
+        run(command, &step, name)?;
+        step.done("Downloaded", &format!("the source of {name}"));
+        Ok(())
     }
 
     fn write(&self, name: &str, content: &str) -> Result<()> {
@@ -239,6 +278,11 @@ fn parse_status(line: &str) -> Option<u64> {
     parts.next()?.parse::<f64>().ok().map(|percent| percent.clamp(0.0, 100.0) as u64)
 }
 
+/// The file's name in `'URI' NAME SIZE HASH`.
+fn parse_uri(line: &str) -> Option<String> {
+    line.strip_prefix('\'')?.split_once("' ")?.1.split(' ').next().map(str::to_owned)
+}
+
 /// The package in `Inst NAME (VERSION ORIGIN [ARCH])`.
 fn parse_inst(line: &str) -> Option<Package> {
     let (name, rest) = line.strip_prefix("Inst ")?.split_once(" (")?;
@@ -263,5 +307,7 @@ mod tests {
         assert_eq!(parse_inst("Conf zlib1g (1:1.2 Debian [amd64])"), None);
         assert_eq!(parse_status("dlstatus:10:36.8543:Retrieving file 10 of 29"), Some(36));
         assert_eq!(parse_status("Inst x"), None);
+        let uri = "'http://deb.debian.org/debian/pool/main/b/bash/bash_5.2.15-2.dsc' bash_5.2.15-2.dsc 2317 SHA256:0";
+        assert_eq!(parse_uri(uri).as_deref(), Some("bash_5.2.15-2.dsc"));
     }
 }

@@ -144,7 +144,7 @@ fn assemble(port: &Port, files: &[PathBuf], path: &Path, progress: &Progress) ->
 }
 
 /// A folder that is removed again unless it was renamed.
-struct Unfinished(PathBuf);
+pub(crate) struct Unfinished(pub(crate) PathBuf);
 
 impl Drop for Unfinished {
     fn drop(&mut self) {

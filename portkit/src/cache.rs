@@ -44,6 +44,18 @@ impl Cache {
         self.dir.join("apt")
     }
 
+    /// The private folder of the apt that knows source packages.
+    pub(crate) fn apt_of_sources(&self) -> PathBuf {
+        self.dir.join("apt-sources")
+    }
+
+    /// The folder `name` of the cache, for what is kept beside the roots; made if it is missing.
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.dir.join(name);
+        fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(path)
+    }
+
     /// The folder of the finished roots.
     pub(crate) fn roots(&self) -> PathBuf {
         self.dir.join("roots")

@@ -35,6 +35,8 @@ mod locate;
 mod port;
 mod progress;
 mod skeleton;
+mod source;
+mod sources;
 mod tree;
 mod values;
 
@@ -42,5 +44,6 @@ pub use build::{Root, build_root, open_root};
 pub use cache::Cache;
 pub use locate::{list_ports, ports_dir};
 pub use port::Port;
-pub use progress::Progress;
+pub use progress::{Progress, Step};
+pub use source::{Source, open_source};
 pub use values::{Publish, parse_size};

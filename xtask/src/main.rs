@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod check;
+mod compat;
 mod docs;
 mod repo;
 mod run;
@@ -49,6 +50,14 @@ enum Command {
     Check,
     /// Write the pages of docs/ that are made from the code.
     Docs,
+    /// Run the test suites of others natively and under Offshoot, and compare.
+    Compat {
+        #[command(flatten)]
+        options: compat_tests::suites::Options,
+        /// Write docs/compatibility.md from the newest whole runs of each suite.
+        #[arg(long)]
+        page: bool,
+    },
     /// Measure against native Linux; fails when a promised figure is missed.
     Bench {
         /// Only the measurement of this name.
@@ -78,6 +87,7 @@ fn main() -> ExitCode {
         Command::Test { only } => test::run(&repo, &only),
         Command::Check => check::run(&repo).map(|tally| tally.report()),
         Command::Docs => docs::write(&repo).map(|()| true),
+        Command::Compat { options, page } => compat::run(&repo, &options, page),
         Command::Bench { only, json } => bench::run(&repo, only.as_deref(), json.as_deref()),
     });
     match outcome {

@@ -17,7 +17,7 @@ pub enum Need {
 
 /// What must be there: a program or a file, and the package that brings it.
 const RUN: [(&str, &str); 3] = [("cc", "gcc"), ("/usr/include/stdio.h", "libc6-dev"), ("dpkg-deb", "dpkg")];
-const EVERYTHING: [(&str, &str); 7] = [
+const EVERYTHING: [(&str, &str); 8] = [
     ("gcc", "gcc"),
     ("musl-gcc", "musl-tools"),
     ("curl", "curl"),
@@ -25,6 +25,7 @@ const EVERYTHING: [(&str, &str); 7] = [
     ("ab", "apache2-utils"),
     ("setpriv", "util-linux"),
     ("git", "git"),
+    ("dpkg-source", "dpkg-dev"),
 ];
 
 /// Installs what is missing as root; otherwise says what to install.

@@ -22,10 +22,10 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("xenctl", &[]),
     ("monitor", &["protocol", "vfs", "abi", "xenctl"]),
     ("portkit", &[]),
-    ("cli", &["monitor", "protocol", "abi", "portkit", "posix"]),
+    ("cli", &["monitor", "protocol", "abi", "portkit", "posix", "compat-tests"]),
     ("compat-tests", &["portkit"]),
     ("bench", &["portkit"]),
-    ("xtask", &["portkit", "posix"]),
+    ("xtask", &["portkit", "posix", "compat-tests"]),
 ];
 
 /// Checks every dependency of a workspace member on another, of whatever kind.
