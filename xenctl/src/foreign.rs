@@ -1,0 +1,238 @@
+//! Frames of domains in this process's memory: a window of reserved addresses, into which frames are mapped one by one or
+//! in batches, and pages that Xen keeps for a domain (its grant table).
+//!
+//! What is mapped here is shared with a guest that may write it at any moment. The copying accessors are safe against
+//! that; whoever takes pointers uses atomics or volatile accesses, and believes nothing.
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use crate::hypercall::Xen;
+use crate::sys::{self, Mapping, ioc};
+use crate::{DomId, Error, PAGE, Result};
+
+/// `struct privcmd_mmap_entry`.
+#[repr(C)]
+struct MmapEntry {
+    va: u64,
+    mfn: u64,
+    npages: u64,
+}
+
+/// `struct privcmd_mmap`.
+#[repr(C)]
+struct Mmap {
+    num: i32,
+    dom: u16,
+    entry: *const MmapEntry,
+}
+
+/// `struct privcmd_mmapbatch_v2`.
+#[repr(C)]
+struct MmapBatch {
+    num: u32,
+    dom: u16,
+    addr: u64,
+    arr: *const u64,
+    err: *mut i32,
+}
+
+/// `struct privcmd_mmap_resource`.
+#[repr(C)]
+struct MmapResource {
+    dom: u16,
+    kind: u32,
+    id: u32,
+    idx: u32,
+    num: u64,
+    addr: u64,
+}
+
+const IOCTL_MMAP: u64 = ioc(b'P', 2, size_of::<Mmap>());
+const IOCTL_MMAPBATCH_V2: u64 = ioc(b'P', 4, size_of::<MmapBatch>());
+const IOCTL_MMAP_RESOURCE: u64 = ioc(b'P', 7, size_of::<MmapResource>());
+
+/// Frame number that no domain has: mapping it fails and leaves a hole.
+const NO_GFN: u64 = (1 << 40) - 1;
+
+/// A window of pages onto frames of domains. Touching a page at which nothing is mapped is SIGBUS.
+#[derive(Debug)]
+pub struct ForeignMap {
+    xen: Xen,
+    memory: Mapping,
+}
+
+impl ForeignMap {
+    /// Reserves a window of so many pages, with nothing mapped in it. It costs no memory; only touched parts of it need
+    /// page tables.
+    pub fn reserve(xen: &Xen, pages: usize) -> Result<ForeignMap> {
+        let failed = |error| Error::call("mmap of /dev/xen/privcmd", None, error);
+        let memory = Mapping::new(xen.privcmd(), pages).map_err(failed)?;
+        let map = ForeignMap { xen: xen.clone(), memory };
+        map.open_window(0, pages).map_err(failed)?;
+        Ok(map)
+    }
+
+    /// Reserves a window of just these frames, and maps them all.
+    pub fn new(xen: &Xen, domain: DomId, gfns: &[u64]) -> Result<ForeignMap> {
+        let failed = |error| Error::call("mmap of /dev/xen/privcmd", domain, error);
+        let memory = Mapping::new(xen.privcmd(), gfns.len()).map_err(failed)?;
+        let map = ForeignMap { xen: xen.clone(), memory };
+        map.batch(0, domain, gfns)?;
+        Ok(map)
+    }
+
+    /// Maps frames of a domain at consecutive pages of the window, where nothing is mapped yet. All or an error; then
+    /// nothing is mapped there.
+    pub fn map(&self, page: usize, domain: DomId, gfns: &[u64]) -> Result<()> {
+        let outcome = self.batch(page, domain, gfns);
+        if outcome.is_err() {
+            self.unmap(page, gfns.len())?;
+        }
+        outcome
+    }
+
+    /// Makes a hole of these pages again.
+    pub fn unmap(&self, page: usize, pages: usize) -> Result<()> {
+        let failed = |error| Error::call("mmap of /dev/xen/privcmd", None, error);
+        self.memory.renew(self.xen.privcmd(), page, pages).map_err(failed)?;
+        self.open_window(page, pages).map_err(failed)
+    }
+
+    /// The window's first byte. It stays there as long as the map lives.
+    pub fn base(&self) -> *mut u8 {
+        self.memory.base()
+    }
+
+    /// The window's length in pages.
+    pub fn pages(&self) -> usize {
+        self.memory.len() / PAGE
+    }
+
+    /// Copies bytes out of the window.
+    pub fn read(&self, offset: usize, into: &mut [u8]) {
+        for (byte, i) in into.iter_mut().zip(offset..) {
+            *byte = self.cell::<AtomicU8>(i).load(Ordering::Relaxed);
+        }
+    }
+
+    /// Copies bytes into the window.
+    pub fn write(&self, offset: usize, from: &[u8]) {
+        let words = from.chunks_exact(8);
+        let (mut at, rest) = (offset, words.remainder());
+        if offset.is_multiple_of(8) {
+            for word in words {
+                let word = u64::from_ne_bytes(word.try_into().unwrap_or_default());
+                self.cell::<AtomicU64>(at).store(word, Ordering::Relaxed);
+                at += 8;
+            }
+        } else {
+            return self.write_bytes(offset, from);
+        }
+        self.write_bytes(at, rest);
+    }
+
+    fn write_bytes(&self, offset: usize, from: &[u8]) {
+        for (byte, i) in from.iter().zip(offset..) {
+            self.cell::<AtomicU8>(i).store(*byte, Ordering::Relaxed);
+        }
+    }
+
+    /// Fills with zeros.
+    pub fn zero(&self, offset: usize, len: usize) {
+        const ZEROS: [u8; PAGE] = [0; PAGE];
+        let mut at = offset;
+        while at < offset + len {
+            let some = (offset + len - at).min(PAGE);
+            self.write(at, &ZEROS[..some]);
+            at += some;
+        }
+    }
+
+    /// A 32-bit word of the window; the offset is a multiple of 4.
+    pub fn u32_at(&self, offset: usize) -> &AtomicU32 {
+        self.cell(offset)
+    }
+
+    /// A 64-bit word of the window; the offset is a multiple of 8.
+    pub fn u64_at(&self, offset: usize) -> &AtomicU64 {
+        self.cell(offset)
+    }
+
+    fn cell<A: Atomic>(&self, offset: usize) -> &A {
+        assert!(offset.is_multiple_of(align_of::<A>()), "misaligned place in a foreign mapping");
+        let end = offset.checked_add(size_of::<A>());
+        assert!(end.is_some_and(|end| end <= self.memory.len()), "outside of a foreign mapping");
+        // SAFETY: the place lies in the mapping and is aligned (checked above); atomics may be shared with whoever
+        // writes at the same time, and every bit pattern is one of theirs (`Atomic` is only for those).
+        unsafe { &*self.memory.base().add(offset).cast::<A>() }
+    }
+
+    /// Marks fresh pages of the window as one whose pages are mapped bit by bit. A PV dom0 does that on a mapping of no
+    /// pages at all; a PVH one only on a whole window, of which then nothing is there.
+    fn open_window(&self, page: usize, pages: usize) -> io::Result<()> {
+        if pages == 0 {
+            return Ok(());
+        }
+        let va = self.memory.base() as u64 + (page * PAGE) as u64;
+        let entry = MmapEntry { va, mfn: 0, npages: 0 };
+        let mut request = Mmap { num: 1, dom: DomId::SELF.0, entry: &entry };
+        // SAFETY: the entry outlives the call and maps nothing.
+        match unsafe { sys::ioctl(self.file(), IOCTL_MMAP, &mut request) } {
+            Ok(_) => return Ok(()),
+            Err(error) if error.raw_os_error() != Some(libc::ENOSYS) => return Err(error),
+            Err(_) => {}
+        }
+        let (nothing, mut errors) = (vec![NO_GFN; pages], vec![0; pages]);
+        let (arr, err) = (nothing.as_ptr(), errors.as_mut_ptr());
+        let mut request = MmapBatch { num: pages as u32, dom: 0, addr: va, arr, err };
+        // SAFETY: both lists have as many entries as the request says, and outlive the call; the addresses are the
+        // window's own.
+        unsafe { sys::ioctl(self.file(), IOCTL_MMAPBATCH_V2, &mut request) }.map(drop)
+    }
+
+    fn batch(&self, page: usize, domain: DomId, gfns: &[u64]) -> Result<()> {
+        const NAME: &str = "IOCTL_PRIVCMD_MMAPBATCH_V2";
+        let end = page.checked_add(gfns.len());
+        assert!(end.is_some_and(|end| end <= self.pages()), "outside of a foreign mapping's window");
+        if gfns.is_empty() {
+            return Ok(());
+        }
+        let mut errors = vec![0_i32; gfns.len()];
+        let (num, addr) = (gfns.len() as u32, self.memory.base() as u64 + (page * PAGE) as u64);
+        let mut request =
+            MmapBatch { num, dom: domain.0, addr, arr: gfns.as_ptr(), err: errors.as_mut_ptr() };
+        // SAFETY: both lists have `num` entries and outlive the call; the addresses lie in the window (checked above).
+        unsafe { sys::ioctl(self.file(), IOCTL_MMAPBATCH_V2, &mut request) }
+            .map_err(|error| Error::call(NAME, domain, error))?;
+        match errors.iter().find(|error| **error != 0) {
+            None => Ok(()),
+            Some(error) => Err(Error::Call { name: NAME, domain: Some(domain), errno: -error }),
+        }
+    }
+
+    fn file(&self) -> &File {
+        self.xen.privcmd()
+    }
+}
+
+/// Words that memory shared with a guest may be seen as.
+trait Atomic {}
+impl Atomic for AtomicU8 {}
+impl Atomic for AtomicU32 {}
+impl Atomic for AtomicU64 {}
+
+/// Maps frames of a domain's grant table (XENMEM_resource_grant_table, shared frames). A table that is smaller grows.
+pub(crate) fn map_grant_frames(xen: &Xen, domain: DomId, first: u32, frames: usize) -> Result<Mapping> {
+    const NAME: &str = "IOCTL_PRIVCMD_MMAP_RESOURCE";
+    const GRANT_TABLE: u32 = 1;
+    let failed = |error| Error::call(NAME, domain, error);
+    let memory = Mapping::new(xen.privcmd(), frames).map_err(failed)?;
+    let addr = memory.base() as u64;
+    let num = frames as u64;
+    let mut request = MmapResource { dom: domain.0, kind: GRANT_TABLE, id: 0, idx: first, num, addr };
+    // SAFETY: the address is that of a fresh mapping of the same device with as many pages.
+    unsafe { sys::ioctl(xen.privcmd(), IOCTL_MMAP_RESOURCE, &mut request) }.map_err(failed)?;
+    Ok(memory)
+}
