@@ -157,3 +157,9 @@ pub struct StartPages {
 pub const NOTICE_SIZE: usize = 16;
 /// Nobody knows the frames of this token any more: they may change and be freed.
 pub const NOTICE_DROPPED: u64 = 1;
+
+/// Offset in a slot's part of the events region (`protocol::events`) of the domain id (u32) that the slot has now. The
+/// monitor writes it before the member runs: who has bound a port to an earlier member of the slot binds anew.
+pub const EVENTS_DOMAIN: usize = 8;
+/// [`EVENTS_DOMAIN`] of a slot without a member.
+pub const NO_DOMAIN: u32 = u32::MAX;
