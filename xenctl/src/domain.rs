@@ -5,10 +5,10 @@ use std::fmt;
 
 use zerocopy::IntoBytes;
 
+use crate::Result;
 use crate::control::{Domctl, Sysctl};
 use crate::hypercall::Xen;
 use crate::wire::{self, DomctlVersion, GetDomainInfo, SysctlVersion};
-use crate::Result;
 
 /// A domain's number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

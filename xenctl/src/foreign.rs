@@ -4,9 +4,11 @@
 //! What is mapped here is shared with a guest that may write it at any moment. The copying accessors are safe against
 //! that; whoever takes pointers uses atomics or volatile accesses, and believes nothing.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
-use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::hypercall::Xen;
 use crate::sys::{self, Mapping, ioc};
@@ -56,48 +58,104 @@ const IOCTL_MMAP_RESOURCE: u64 = ioc(b'P', 7, size_of::<MmapResource>());
 /// Frame number that no domain has: mapping it fails and leaves a hole.
 const NO_GFN: u64 = (1 << 40) - 1;
 
-/// A window of pages onto frames of domains. Touching a page at which nothing is mapped is SIGBUS.
+/// Pages of a window that are one mapping of the kernel's. The device lets no mapping be split, so that to unmap one
+/// page means to map its neighbours anew; and a process may have some 65,000 mappings.
+const CHUNK: usize = 512;
+
+/// A window of pages onto frames of domains. Touching a page at which nothing is mapped is SIGBUS or SIGSEGV.
 #[derive(Debug)]
 pub struct ForeignMap {
     xen: Xen,
     memory: Mapping,
+    /// What is mapped, by chunk and by page in it.
+    chunks: Mutex<HashMap<usize, Vec<Option<(DomId, u64)>>>>,
 }
 
 impl ForeignMap {
-    /// Reserves a window of so many pages, with nothing mapped in it. It costs no memory; only touched parts of it need
-    /// page tables.
+    /// Reserves a window of so many pages, with nothing mapped in it. It costs no memory but for what is touched.
     pub fn reserve(xen: &Xen, pages: usize) -> Result<ForeignMap> {
-        let failed = |error| Error::call("mmap of /dev/xen/privcmd", None, error);
-        let memory = Mapping::new(xen.privcmd(), pages).map_err(failed)?;
-        let map = ForeignMap { xen: xen.clone(), memory };
-        map.open_window(0, pages).map_err(failed)?;
-        Ok(map)
+        let memory = Mapping::reserve(pages).map_err(|error| Error::call("mmap of a window", None, error))?;
+        Ok(ForeignMap { xen: xen.clone(), memory, chunks: Mutex::default() })
     }
 
     /// Reserves a window of just these frames, and maps them all.
     pub fn new(xen: &Xen, domain: DomId, gfns: &[u64]) -> Result<ForeignMap> {
-        let failed = |error| Error::call("mmap of /dev/xen/privcmd", domain, error);
-        let memory = Mapping::new(xen.privcmd(), gfns.len()).map_err(failed)?;
-        let map = ForeignMap { xen: xen.clone(), memory };
-        map.batch(0, domain, gfns)?;
+        let map = ForeignMap::reserve(xen, gfns.len())?;
+        map.map(0, domain, gfns)?;
         Ok(map)
     }
 
     /// Maps frames of a domain at consecutive pages of the window, where nothing is mapped yet. All or an error; then
-    /// nothing is mapped there.
+    /// nothing of it is mapped.
     pub fn map(&self, page: usize, domain: DomId, gfns: &[u64]) -> Result<()> {
+        let end = page.checked_add(gfns.len());
+        assert!(end.is_some_and(|end| end <= self.pages()), "outside of a foreign mapping's window");
+        let mut done = 0;
+        while done < gfns.len() {
+            let at = page + done;
+            let some = (gfns.len() - done).min(CHUNK - at % CHUNK);
+            if let Err(error) = self.map_in_chunk(at, domain, &gfns[done..done + some]) {
+                self.unmap(page, done)?;
+                return Err(error);
+            }
+            done += some;
+        }
+        Ok(())
+    }
+
+    /// Unmaps these pages. Their neighbours (up to 2 MiB) are away for a moment: nobody may use them meanwhile.
+    pub fn unmap(&self, page: usize, pages: usize) -> Result<()> {
+        let mut done = 0;
+        while done < pages {
+            let at = page + done;
+            let some = (pages - done).min(CHUNK - at % CHUNK);
+            let mut chunks = self.lock();
+            if let Some(entries) = chunks.get_mut(&(at / CHUNK)) {
+                entries[at % CHUNK..at % CHUNK + some].fill(None);
+                self.renew(at / CHUNK, entries)?;
+            }
+            done += some;
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Vec<Option<(DomId, u64)>>>> {
+        self.chunks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn map_in_chunk(&self, page: usize, domain: DomId, gfns: &[u64]) -> Result<()> {
+        let mut chunks = self.lock();
+        let entries = match chunks.entry(page / CHUNK) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let pages = CHUNK.min(self.pages() - page / CHUNK * CHUNK);
+                self.open_chunk(page / CHUNK, pages)?;
+                entry.insert(vec![None; pages])
+            }
+        };
         let outcome = self.batch(page, domain, gfns);
-        if outcome.is_err() {
-            self.unmap(page, gfns.len())?;
+        if outcome.is_ok() {
+            let known = entries[page % CHUNK..].iter_mut();
+            known.zip(gfns).for_each(|(entry, gfn)| *entry = Some((domain, *gfn)));
+        } else {
+            // Some of them may be there.
+            self.renew(page / CHUNK, entries)?;
         }
         outcome
     }
 
-    /// Makes a hole of these pages again.
-    pub fn unmap(&self, page: usize, pages: usize) -> Result<()> {
-        let failed = |error| Error::call("mmap of /dev/xen/privcmd", None, error);
-        self.memory.renew(self.xen.privcmd(), page, pages).map_err(failed)?;
-        self.open_window(page, pages).map_err(failed)
+    /// Maps a chunk anew, as its entries say.
+    fn renew(&self, chunk: usize, entries: &[Option<(DomId, u64)>]) -> Result<()> {
+        self.open_chunk(chunk, entries.len())?;
+        let mut index = 0;
+        for run in entries.chunk_by(|a, b| a.map(|(domain, _)| domain) == b.map(|(domain, _)| domain)) {
+            if let Some(Some((domain, _))) = run.first() {
+                let gfns: Vec<u64> = run.iter().flatten().map(|(_, gfn)| *gfn).collect();
+                self.batch(chunk * CHUNK + index, *domain, &gfns)?;
+            }
+            index += run.len();
+        }
+        Ok(())
     }
 
     /// The window's first byte. It stays there as long as the map lives.
@@ -169,36 +227,31 @@ impl ForeignMap {
         unsafe { &*self.memory.base().add(offset).cast::<A>() }
     }
 
-    /// Marks fresh pages of the window as one whose pages are mapped bit by bit. A PV dom0 does that on a mapping of no
-    /// pages at all; a PVH one only on a whole window, of which then nothing is there.
-    fn open_window(&self, page: usize, pages: usize) -> io::Result<()> {
-        if pages == 0 {
-            return Ok(());
-        }
-        let va = self.memory.base() as u64 + (page * PAGE) as u64;
+    /// Makes a fresh mapping of a chunk, in which pages can be mapped bit by bit. A PV dom0 allows that after a request
+    /// for no pages at all; a PVH one only after a request for all of them, of which then nothing is there.
+    fn open_chunk(&self, chunk: usize, pages: usize) -> Result<()> {
+        let failed = |error| Error::call("mmap of /dev/xen/privcmd", None, error);
+        self.memory.place(self.file(), chunk * CHUNK, pages).map_err(failed)?;
+        let va = self.memory.base() as u64 + (chunk * CHUNK * PAGE) as u64;
         let entry = MmapEntry { va, mfn: 0, npages: 0 };
         let mut request = Mmap { num: 1, dom: DomId::SELF.0, entry: &entry };
         // SAFETY: the entry outlives the call and maps nothing.
         match unsafe { sys::ioctl(self.file(), IOCTL_MMAP, &mut request) } {
             Ok(_) => return Ok(()),
-            Err(error) if error.raw_os_error() != Some(libc::ENOSYS) => return Err(error),
-            Err(_) => {}
+            Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {}
+            Err(error) => return Err(Error::call("IOCTL_PRIVCMD_MMAP", None, error)),
         }
         let (nothing, mut errors) = (vec![NO_GFN; pages], vec![0; pages]);
         let (arr, err) = (nothing.as_ptr(), errors.as_mut_ptr());
         let mut request = MmapBatch { num: pages as u32, dom: 0, addr: va, arr, err };
         // SAFETY: both lists have as many entries as the request says, and outlive the call; the addresses are the
         // window's own.
-        unsafe { sys::ioctl(self.file(), IOCTL_MMAPBATCH_V2, &mut request) }.map(drop)
+        let outcome = unsafe { sys::ioctl(self.file(), IOCTL_MMAPBATCH_V2, &mut request) };
+        outcome.map(drop).map_err(|error| Error::call("IOCTL_PRIVCMD_MMAPBATCH_V2", None, error))
     }
 
     fn batch(&self, page: usize, domain: DomId, gfns: &[u64]) -> Result<()> {
         const NAME: &str = "IOCTL_PRIVCMD_MMAPBATCH_V2";
-        let end = page.checked_add(gfns.len());
-        assert!(end.is_some_and(|end| end <= self.pages()), "outside of a foreign mapping's window");
-        if gfns.is_empty() {
-            return Ok(());
-        }
         let mut errors = vec![0_i32; gfns.len()];
         let (num, addr) = (gfns.len() as u32, self.memory.base() as u64 + (page * PAGE) as u64);
         let mut request =

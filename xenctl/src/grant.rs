@@ -120,7 +120,8 @@ impl GrantTable {
 
     /// Ends grants whose references follow each other. True if all are done.
     pub fn end_all(&mut self, first: GrantRef, count: usize) -> bool {
-        (first.0..).take(count).fold(true, |all, reference| self.end(GrantRef(reference)) && all)
+        let busy = (first.0..).take(count).filter(|reference| !self.end(GrantRef(*reference))).count();
+        busy == 0
     }
 
     /// Tries again what could not be ended. Gives how many are still mapped by someone.

@@ -102,7 +102,8 @@ impl Xen {
         let missing =
             || Error::Call { name: "XEN_DOMCTL_gethvmcontext", domain: Some(domain), errno: libc::ENODATA };
         let header = record(&whole, code::HEADER).ok_or_else(missing)?;
-        let cpu = record(&whole, code::CPU).ok_or_else(missing)?;
+        // A vCPU that has never run has no record yet.
+        let cpu = record(&whole, code::CPU).map_or(at::END, <[u8]>::len).max(at::END);
         let mut context = Vec::with_capacity(2048);
         push(&mut context, code::HEADER, header);
         if let Some((mut mtrr, _)) =
@@ -112,7 +113,7 @@ impl Xen {
             mtrr.def_type = 1 << 11 | 6;
             push(&mut context, code::MTRR, mtrr.as_bytes());
         }
-        push(&mut context, code::CPU, &pvh_cpu(cpu.len(), entry, start_info));
+        push(&mut context, code::CPU, &pvh_cpu(cpu, entry, start_info));
         push(&mut context, code::END, &[]);
         self.set_hvm_context(domain, &context)
     }
@@ -151,6 +152,8 @@ mod at {
     pub const LIMITS: usize = 768;
     /// Access rights of the same segments.
     pub const RIGHTS: usize = 888;
+    /// Its size.
+    pub const END: usize = 1032;
 }
 
 /// A `struct hvm_hw_cpu` for the PVH entry.

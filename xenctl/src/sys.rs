@@ -55,8 +55,20 @@ impl Mapping {
         Ok(Mapping { base: base.cast(), len })
     }
 
-    /// Maps the device anew over these pages of the mapping, which forgets what was there.
-    pub fn renew(&self, file: &File, page: usize, pages: usize) -> io::Result<()> {
+    /// Reserves the addresses of `pages` pages, with nothing there.
+    pub fn reserve(pages: usize) -> io::Result<Mapping> {
+        let len = pages * PAGE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a fresh mapping at an address that the kernel chooses touches no memory in use.
+        let base = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Mapping { base: base.cast(), len })
+    }
+
+    /// Maps the device over these pages of the mapping, in place of what was there.
+    pub fn place(&self, file: &File, page: usize, pages: usize) -> io::Result<()> {
         assert!(page.checked_add(pages).is_some_and(|end| end * PAGE <= self.len), "outside of the mapping");
         let prot = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_SHARED | libc::MAP_FIXED;
