@@ -9,6 +9,14 @@ use crate::errno::{Errno, SysResult};
 /// One past the last address that a program can own: `TASK_SIZE` with four-level page tables.
 pub const USER_END: u64 = 0x7fff_ffff_f000;
 
+/// Linux's access_ok: EFAULT unless all of `addr..addr + len` could be the program's. An empty range must lie there too.
+pub fn access_ok(addr: usize, len: usize) -> SysResult<()> {
+    match addr.checked_add(len) {
+        Some(end) if end as u64 <= USER_END => Ok(()),
+        _ => Err(Errno::EFAULT),
+    }
+}
+
 /// A typed address in the program's space; possibly null, misaligned or unmapped.
 pub struct UserRef<T> {
     addr: u64,
@@ -186,6 +194,16 @@ mod tests {
         assert_eq!(UserRef::<u8>::new(u64::MAX).byte_add(1), Err(Errno::EFAULT));
         assert_eq!(UserRef::<u64>::new(8).array(usize::MAX / 4), Err(Errno::EFAULT));
         assert_eq!(UserRef::<u8>::NULL.required(), Err(Errno::EFAULT));
+    }
+
+    #[test]
+    fn ranges_of_transfers_stay_in_the_user_half() {
+        let end = USER_END as usize;
+        assert_eq!(access_ok(end - 4, 4), Ok(()));
+        assert_eq!(access_ok(end, 0), Ok(()));
+        for (addr, len) in [(end - 4, 5), (end + 1, 0), (0x1000, usize::MAX), (usize::MAX, 0)] {
+            assert_eq!(access_ok(addr, len), Err(Errno::EFAULT));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use abi::errno::{Errno, SysResult};
 use abi::socket::*;
 use abi::time::Timespec;
+use abi::uio::MAX_RW_COUNT;
 use abi::user::UserRef;
 use vfs::file::{OpenFile, Receive, Received, Socket};
 use vfs::io::{self, IoBuf};
@@ -114,7 +115,7 @@ fn length(got: &Received, flags: u32) -> usize {
     if flags & MSG_TRUNC != 0 && got.record { got.whole } else { got.bytes }
 }
 
-/// sendto(2).
+/// sendto(2). As on Linux the buffer is looked at before the descriptor, and no farther than is sent.
 fn sys_sendto(
     cx: &mut Cx<'_>,
     fd: Fd,
@@ -124,10 +125,11 @@ fn sys_sendto(
     addr: Addr,
     addrlen: u32,
 ) -> SysResult<usize> {
+    let mut io = IoBuf::user(cx.platform(), buf.0, len.min(MAX_RW_COUNT))?;
     let file = cx.file(fd)?;
     of(&file)?;
     let to = if addr.0 == 0 { alloc::vec::Vec::new() } else { address(cx, addr, addrlen)? };
-    send(cx, &file, &mut IoBuf::user(cx.platform(), buf.0, len), flags, &to, None)
+    send(cx, &file, &mut io, flags, &to, None)
 }
 
 /// recvfrom(2).
@@ -140,8 +142,9 @@ fn sys_recvfrom(
     addr: Addr,
     addrlen: UserRef<i32>,
 ) -> SysResult<usize> {
+    let mut io = IoBuf::user(cx.platform(), buf.0, len.min(MAX_RW_COUNT))?;
     let file = cx.file(fd)?;
-    let mut got = receive(cx, &file, &mut IoBuf::user(cx.platform(), buf.0, len), flags)?;
+    let mut got = receive(cx, &file, &mut io, flags)?;
     cmsg::discard(cx, got.ancillary.take());
     if addr.0 != 0 {
         give_address(cx, addr, addrlen, &got.addr)?;

@@ -1,15 +1,15 @@
 //! read, write and their vectored and positioned relatives; lseek.
 
 use abi::errno::{Errno, SysResult};
-use abi::process::RLIMIT_FSIZE;
 use abi::uio::{RWF_APPEND, RWF_DSYNC, RWF_HIPRI, RWF_NOWAIT, RWF_SYNC};
+use alloc::sync::Arc;
 use protocol::Op;
 use protocol::desc::Kind;
 use vfs::file::OpenFile;
 use vfs::io::{self, IoBuf};
 
 use crate::arg::{Addr, Fd};
-use crate::block::{raise, until_ready, write_all};
+use crate::block::{until_ready, write_all, write_limited};
 use crate::cx::Cx;
 use crate::msg;
 
@@ -42,73 +42,75 @@ pub fn read(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>, nowait: bool) -> S
 /// All of a write.
 pub fn write(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>) -> SysResult<usize> {
     if file.kind() == Kind::File {
-        io.file_limit = cx.process().rlimits.lock()[RLIMIT_FSIZE as usize].0;
-        return file.write(io).map_err(|e| raise(cx, e));
+        return write_limited(cx, io, |io| file.write(io));
     }
     write_all(cx, file, io, file.timeout(cx.platform(), false))
 }
 
-fn read_at(file: &OpenFile, io: &mut IoBuf<'_>, at: i64) -> SysResult<usize> {
-    let at = u64::try_from(at).map_err(|_| Errno::EINVAL)?;
-    file.read_at(io, at)
+/// The one buffer of a call on `file`. That the file is not open for this comes before what is wrong with the buffer.
+fn buffer<'a>(cx: &Cx<'_>, file: &OpenFile, writing: bool, buf: Addr, count: usize) -> SysResult<IoBuf<'a>> {
+    IoBuf::user(cx.platform(), buf.0, count).map_err(|e| file.may_transfer(writing).err().unwrap_or(e))
 }
 
-fn write_at(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>, at: i64, append: bool) -> SysResult<usize> {
+/// The same for a vector.
+fn vector<'a>(cx: &Cx<'_>, file: &OpenFile, writing: bool, vec: Addr, count: usize) -> SysResult<IoBuf<'a>> {
+    match io::import(cx.platform(), vec.0, count) {
+        Ok(segments) => Ok(IoBuf::vectored(cx.platform(), segments)),
+        Err(e) => Err(file.may_transfer(writing).err().unwrap_or(e)),
+    }
+}
+
+/// The file of a positioned call: EINVAL for a negative offset, ESPIPE for what has no places.
+fn placed(cx: &Cx<'_>, fd: Fd, at: i64) -> SysResult<(Arc<OpenFile>, u64)> {
     let at = u64::try_from(at).map_err(|_| Errno::EINVAL)?;
-    io.file_limit = cx.process().rlimits.lock()[RLIMIT_FSIZE as usize].0;
-    file.write_at(io, at, append).map_err(|e| raise(cx, e))
+    let file = cx.file(fd)?;
+    if file.seekable() { Ok((file, at)) } else { Err(Errno::ESPIPE) }
+}
+
+fn write_at(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>, at: u64, append: bool) -> SysResult<usize> {
+    write_limited(cx, io, |io| file.write_at(io, at, append))
 }
 
 /// read(2).
 fn sys_read(cx: &mut Cx<'_>, fd: Fd, buf: Addr, count: usize) -> SysResult<usize> {
     let file = cx.file(fd)?;
-    read(cx, &file, &mut IoBuf::user(cx.platform(), buf.0, count), false)
+    read(cx, &file, &mut buffer(cx, &file, false, buf, count)?, false)
 }
 
 /// write(2).
 fn sys_write(cx: &mut Cx<'_>, fd: Fd, buf: Addr, count: usize) -> SysResult<usize> {
     let file = cx.file(fd)?;
-    write(cx, &file, &mut IoBuf::user(cx.platform(), buf.0, count))
+    write(cx, &file, &mut buffer(cx, &file, true, buf, count)?)
 }
 
 /// pread(2).
 fn sys_pread64(cx: &mut Cx<'_>, fd: Fd, buf: Addr, count: usize, offset: i64) -> SysResult<usize> {
-    if offset < 0 {
-        return Err(Errno::EINVAL);
-    }
-    let file = cx.file(fd)?;
-    read_at(&file, &mut IoBuf::user(cx.platform(), buf.0, count), offset)
+    let (file, at) = placed(cx, fd, offset)?;
+    file.read_at(&mut buffer(cx, &file, false, buf, count)?, at)
 }
 
 /// pwrite(2).
 fn sys_pwrite64(cx: &mut Cx<'_>, fd: Fd, buf: Addr, count: usize, offset: i64) -> SysResult<usize> {
-    if offset < 0 {
-        return Err(Errno::EINVAL);
-    }
-    let file = cx.file(fd)?;
-    write_at(cx, &file, &mut IoBuf::user(cx.platform(), buf.0, count), offset, false)
-}
-
-fn vector<'a>(cx: &Cx<'_>, vec: Addr, count: usize) -> SysResult<IoBuf<'a>> {
-    Ok(IoBuf::vectored(cx.platform(), io::import(cx.platform(), vec.0, count)?))
+    let (file, at) = placed(cx, fd, offset)?;
+    write_at(cx, &file, &mut buffer(cx, &file, true, buf, count)?, at, false)
 }
 
 /// readv(2).
 fn sys_readv(cx: &mut Cx<'_>, fd: Fd, vec: Addr, count: usize) -> SysResult<usize> {
     let file = cx.file(fd)?;
-    read(cx, &file, &mut vector(cx, vec, count)?, false)
+    read(cx, &file, &mut vector(cx, &file, false, vec, count)?, false)
 }
 
 /// writev(2).
 fn sys_writev(cx: &mut Cx<'_>, fd: Fd, vec: Addr, count: usize) -> SysResult<usize> {
     let file = cx.file(fd)?;
-    write(cx, &file, &mut vector(cx, vec, count)?)
+    write(cx, &file, &mut vector(cx, &file, true, vec, count)?)
 }
 
 /// preadv(2). The upper half of the offset is not looked at on 64-bit machines.
 fn sys_preadv(cx: &mut Cx<'_>, fd: Fd, vec: Addr, count: usize, offset: i64, _high: u64) -> SysResult<usize> {
-    let file = cx.file(fd)?;
-    read_at(&file, &mut vector(cx, vec, count)?, offset)
+    let (file, at) = placed(cx, fd, offset)?;
+    file.read_at(&mut vector(cx, &file, false, vec, count)?, at)
 }
 
 /// pwritev(2).
@@ -120,8 +122,17 @@ fn sys_pwritev(
     offset: i64,
     _high: u64,
 ) -> SysResult<usize> {
-    let file = cx.file(fd)?;
-    write_at(cx, &file, &mut vector(cx, vec, count)?, offset, false)
+    let (file, at) = placed(cx, fd, offset)?;
+    write_at(cx, &file, &mut vector(cx, &file, true, vec, count)?, at, false)
+}
+
+/// The file of a preadv2(2) or pwritev2(2), and the offset unless it is the file's own (-1).
+fn maybe_placed(cx: &Cx<'_>, fd: Fd, offset: i64) -> SysResult<(Arc<OpenFile>, Option<u64>)> {
+    if offset == -1 {
+        return Ok((cx.file(fd)?, None));
+    }
+    let (file, at) = placed(cx, fd, offset)?;
+    Ok((file, Some(at)))
 }
 
 /// preadv2(2): offset -1 is the file's own. RWF_NOWAIT makes a read that would wait fail with EAGAIN.
@@ -134,15 +145,15 @@ fn sys_preadv2(
     _high: u64,
     flags: u32,
 ) -> SysResult<usize> {
-    let file = cx.file(fd)?;
-    let mut io = vector(cx, vec, count)?;
+    let (file, at) = maybe_placed(cx, fd, offset)?;
+    let mut io = vector(cx, &file, false, vec, count)?;
     if flags & !(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT) != 0 {
         return Err(Errno::EOPNOTSUPP);
     }
-    if offset == -1 {
-        return read(cx, &file, &mut io, flags & RWF_NOWAIT != 0);
+    match at {
+        Some(at) => file.read_at(&mut io, at),
+        None => read(cx, &file, &mut io, flags & RWF_NOWAIT != 0),
     }
-    read_at(&file, &mut io, offset)
 }
 
 /// pwritev2(2).
@@ -155,21 +166,21 @@ fn sys_pwritev2(
     _high: u64,
     flags: u32,
 ) -> SysResult<usize> {
-    let file = cx.file(fd)?;
-    let mut io = vector(cx, vec, count)?;
+    let (file, at) = maybe_placed(cx, fd, offset)?;
+    let mut io = vector(cx, &file, true, vec, count)?;
     if flags & !(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND) != 0 {
         return Err(Errno::EOPNOTSUPP);
     }
     let append = flags & RWF_APPEND != 0;
-    let n = match offset {
-        -1 if append && file.seekable() => {
+    let n = match at {
+        None if append && file.seekable() => {
             let n = write_at(cx, &file, &mut io, 0, true)?;
             file.seek(0, abi::fs::SEEK_END)?;
             n
         }
-        -1 if flags & RWF_NOWAIT != 0 => file.write(&mut io).map_err(|e| raise(cx, e))?,
-        -1 => write(cx, &file, &mut io)?,
-        at => write_at(cx, &file, &mut io, at, append)?,
+        None if flags & RWF_NOWAIT != 0 => write_limited(cx, &mut io, |io| file.write(io))?,
+        None => write(cx, &file, &mut io)?,
+        Some(at) => write_at(cx, &file, &mut io, at, append)?,
     };
     if flags & (RWF_DSYNC | RWF_SYNC) != 0 && file.kind() == Kind::File {
         let data_only = u64::from(flags & RWF_SYNC == 0);

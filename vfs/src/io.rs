@@ -5,6 +5,7 @@
 
 use abi::errno::{Errno, SysResult};
 use abi::uio::{IoVec, MAX_RW_COUNT};
+use abi::user::access_ok;
 use alloc::vec::Vec;
 use platform::{Fault, Machine, Platform, RegionView};
 use protocol::SharedMem;
@@ -47,27 +48,28 @@ pub struct IoBuf<'a> {
     pub again: bool,
     /// The process's limit for a file's size, for writes.
     pub file_limit: u64,
+    /// Set when nothing could be written because of it.
+    pub over_limit: bool,
 }
 
 impl<'a> IoBuf<'a> {
     fn new(place: Place<'a>, left: usize) -> Self {
-        Self { place, left, done: 0, again: false, file_limit: u64::MAX }
+        Self { place, left, done: 0, again: false, file_limit: u64::MAX, over_limit: false }
     }
 
-    /// One buffer of the app.
-    pub fn user(platform: &'static dyn Platform, addr: usize, len: usize) -> Self {
+    /// One buffer of the app: EFAULT if it reaches beyond what an app can own, however little of it would be moved.
+    pub fn user(platform: &'static dyn Platform, addr: usize, len: usize) -> SysResult<Self> {
+        access_ok(addr, len)?;
         let mut few = [IoVec::default(); INLINE];
         few[0] = IoVec { iov_base: addr as u64, iov_len: len as u64 };
-        Self::new(
-            Place::User { platform, segments: Segments::Few(few, 1), index: 0, at: 0 },
-            len.min(MAX_RW_COUNT),
-        )
+        let segments = Segments::Few(few, 1);
+        Ok(Self::new(Place::User { platform, segments, index: 0, at: 0 }, len.min(MAX_RW_COUNT)))
     }
 
-    /// The app's buffers, whose lengths sum up to no more than `isize::MAX`.
+    /// The app's buffers, as [`import`] gives them.
     pub fn vectored(platform: &'static dyn Platform, segments: Segments) -> Self {
         let total = segments.get().iter().map(|s| s.iov_len as usize).sum::<usize>();
-        Self::new(Place::User { platform, segments, index: 0, at: 0 }, total.min(MAX_RW_COUNT))
+        Self::new(Place::User { platform, segments, index: 0, at: 0 }, total)
     }
 
     /// Bytes of the kernel to be written.
@@ -250,8 +252,9 @@ fn upto_fault(addr: usize, len: usize, mut copy: impl FnMut(usize, usize) -> Res
     at
 }
 
-/// The vector of a vectored call: EINVAL for too many elements or a total beyond `isize::MAX`, EFAULT if it cannot be
-/// read; readv(2).
+/// The vector of a vectored call: EINVAL for too many elements or a length beyond `isize::MAX`, EFAULT if it cannot be
+/// read or an element reaches beyond what an app can own. A total beyond `MAX_RW_COUNT` is cut, not refused, whatever
+/// readv(2) says; Linux's `__import_iovec` (which cuts a single element before it looks where it reaches).
 pub fn import(platform: &'static dyn Platform, addr: usize, count: usize) -> SysResult<Segments> {
     if count > abi::uio::UIO_MAXIOV {
         return Err(Errno::EINVAL);
@@ -265,15 +268,17 @@ pub fn import(platform: &'static dyn Platform, addr: usize, count: usize) -> Sys
         &mut many[..]
     };
     copy_vector(platform, addr, list)?;
-    let mut total = 0usize;
-    for v in list.iter() {
-        if v.iov_len > isize::MAX as u64 {
-            return Err(Errno::EINVAL);
-        }
-        total = total
-            .checked_add(v.iov_len as usize)
-            .filter(|t| *t <= isize::MAX as usize)
-            .ok_or(Errno::EINVAL)?;
+    if list.iter().any(|v| v.iov_len > isize::MAX as u64) {
+        return Err(Errno::EINVAL);
+    }
+    if let [one] = list {
+        one.iov_len = one.iov_len.min(MAX_RW_COUNT as u64);
+    }
+    let mut room = MAX_RW_COUNT as u64;
+    for v in list.iter_mut() {
+        access_ok(v.iov_base as usize, v.iov_len as usize)?;
+        v.iov_len = v.iov_len.min(room);
+        room -= v.iov_len;
     }
     Ok(if count <= INLINE { Segments::Few(few, count) } else { Segments::Many(many) })
 }

@@ -277,6 +277,11 @@ impl OpenFile {
         }
     }
 
+    /// EBADF unless it was opened for reading (or writing).
+    pub fn may_transfer(&self, writing: bool) -> SysResult<()> {
+        self.check(if writing { OpenFlags::writable } else { OpenFlags::readable })
+    }
+
     /// A step of read(2); not of sockets, whose [`Socket::receive`] may bring more than bytes.
     pub fn read(&self, io: &mut IoBuf<'_>) -> SysResult<usize> {
         self.check(OpenFlags::readable)?;

@@ -174,7 +174,7 @@ fn write_chunks(f: &OpenFile, io: &mut IoBuf<'_>, op: Op, at: u64, append: bool)
     if io.left() == 0 {
         return Ok((0, at));
     }
-    let limit = f.size_limit(io, at, append)?;
+    let limit = f.size_limit(io, op, at, append)?;
     io.limit(limit);
     let (start, mut end) = (io.done(), at);
     loop {
@@ -221,12 +221,18 @@ impl OpenFile {
     }
 
     /// How much of a write the process's file size limit lets through (RLIMIT_FSIZE, setrlimit(2)); EFBIG for nothing.
-    fn size_limit(&self, io: &IoBuf<'_>, at: u64, append: bool) -> SysResult<usize> {
+    fn size_limit(&self, io: &mut IoBuf<'_>, op: Op, at: u64, append: bool) -> SysResult<usize> {
         let limit = io.file_limit;
         if limit == u64::MAX || io.left() == 0 {
             return Ok(usize::MAX);
         }
-        let at = if append || self.flags() & O_APPEND != 0 { self.stat_desc()?.st_size as u64 } else { at };
-        if at >= limit { Err(Errno::EFBIG) } else { Ok((limit - at) as usize) }
+        let at = match op {
+            _ if append || self.flags() & O_APPEND != 0 => self.stat_desc()?.st_size as u64,
+            // The offset is the monitor's.
+            Op::Write => seek_shared(self, 0, SEEK_CUR)?,
+            _ => at,
+        };
+        io.over_limit = at >= limit;
+        if io.over_limit { Err(Errno::EFBIG) } else { Ok((limit - at) as usize) }
     }
 }
