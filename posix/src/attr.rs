@@ -11,7 +11,7 @@ use protocol::op::DIR_CWD;
 use protocol::wire::Writer;
 
 use crate::arg::{Addr, Fd, PathArg};
-use crate::block::raise;
+use crate::block::too_long;
 use crate::cx::Cx;
 use crate::path_call::{Whole, path_call};
 
@@ -198,10 +198,11 @@ fn sys_utimensat(
     set_times(cx, dir, &path, times, flags)
 }
 
-/// EFBIG with SIGXFSZ when a file would be made longer than the process may.
-fn check_size(cx: &Cx<'_>, length: u64) -> SysResult<()> {
+/// EFBIG with SIGXFSZ when a file would be made longer than the process may. One that is that long already may stay so
+/// (Linux's inode_newsize_ok); `size` tells how long it is.
+fn check_size(cx: &Cx<'_>, length: u64, size: impl FnOnce() -> SysResult<i64>) -> SysResult<()> {
     let limit = cx.process().rlimits.lock()[RLIMIT_FSIZE as usize].0;
-    if length > limit { Err(raise(cx, Errno::EFBIG)) } else { Ok(()) }
+    if length > limit && length > size()? as u64 { Err(too_long(cx)) } else { Ok(()) }
 }
 
 /// truncate(2).
@@ -211,8 +212,12 @@ fn sys_truncate(cx: &mut Cx<'_>, path: PathArg, length: i64) -> SysResult<usize>
     if path.is_empty() {
         return Err(Errno::ENOENT);
     }
-    check_size(cx, length)?;
-    path_call(cx, Op::Truncate, &mut [length, 0, 0], Whole::Instead(1, 2), &path).map(|_| 0)
+    let limit = cx.process().rlimits.lock()[RLIMIT_FSIZE as usize].0;
+    match path_call(cx, Op::Truncate, &mut [length, 0, 0, limit], Whole::Instead(1, 2), &path) {
+        // Which EFBIG it is: the monitor knows the file and its permissions.
+        Err(Errno::EFBIG) if length > limit => Err(too_long(cx)),
+        done => done.map(|_| 0),
+    }
 }
 
 /// ftruncate(2).
@@ -224,7 +229,7 @@ fn sys_ftruncate(cx: &mut Cx<'_>, fd: Fd, length: i64) -> SysResult<usize> {
         Kind::File if file.open_flags().writable() => {}
         _ => return Err(Errno::EINVAL),
     }
-    check_size(cx, length)?;
+    check_size(cx, length, || file.stat().map(|s| s.st_size))?;
     cx.host().call(Op::Truncate, &[length, 1, u64::from(file.desc())]).map(|_| 0)
 }
 
@@ -258,7 +263,7 @@ fn sys_fallocate(cx: &mut Cx<'_>, fd: Fd, mode: u32, offset: i64, length: i64) -
     }
     let end = offset.checked_add(length).ok_or(Errno::EFBIG)?;
     if mode & FALLOC_FL_KEEP_SIZE == 0 {
-        check_size(cx, end as u64)?;
+        check_size(cx, end as u64, || file.stat().map(|s| s.st_size))?;
     }
     let args = [u64::from(file.desc()), u64::from(mode), offset as u64, length as u64];
     cx.host().call(Op::FAllocate, &args).map(|_| 0)

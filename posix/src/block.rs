@@ -1,7 +1,8 @@
 //! Waiting around the passive steps of open files.
 
 use abi::errno::{Errno, SysResult};
-use abi::signal::{SI_KERNEL, SIGPIPE, SIGXFSZ, SigInfo};
+use abi::process::RLIMIT_FSIZE;
+use abi::signal::{SI_KERNEL, SI_USER, SIGPIPE, SIGXFSZ, SigInfo};
 use process::wait_on::block_until;
 use vfs::file::OpenFile;
 use vfs::io::IoBuf;
@@ -55,14 +56,33 @@ pub fn write_all(
     }
 }
 
-/// The signals that come with a failed write: SIGPIPE with EPIPE, SIGXFSZ with EFBIG at the process's limit.
+/// The signal that comes with a failed write to what nobody reads: SIGPIPE with EPIPE.
 pub fn raise(cx: &Cx<'_>, e: Errno) -> Errno {
-    let signo = match e {
-        Errno::EPIPE => SIGPIPE,
-        Errno::EFBIG => SIGXFSZ,
-        _ => return e,
-    };
-    // A signal that cannot be queued is marked pending all the same.
-    let _ = process::signal::post_thread(cx.thread(), SigInfo::new(signo, SI_KERNEL));
+    if e == Errno::EPIPE {
+        post(cx, SIGPIPE, SI_KERNEL);
+    }
     e
+}
+
+/// EFBIG of a file that may not get so long, with SIGXFSZ; setrlimit(2), RLIMIT_FSIZE. (A file system's own EFBIG comes
+/// without a signal.)
+pub fn too_long(cx: &Cx<'_>) -> Errno {
+    post(cx, SIGXFSZ, SI_USER);
+    Errno::EFBIG
+}
+
+fn post(cx: &Cx<'_>, signo: i32, code: i32) {
+    // A signal that cannot be queued is marked pending all the same.
+    let _ = process::signal::post_thread(cx.thread(), SigInfo::new(signo, code));
+}
+
+/// A step of a write to a file, within the process's RLIMIT_FSIZE.
+pub fn write_limited(
+    cx: &Cx<'_>,
+    io: &mut IoBuf<'_>,
+    step: impl FnOnce(&mut IoBuf<'_>) -> SysResult<usize>,
+) -> SysResult<usize> {
+    io.file_limit = cx.process().rlimits.lock()[RLIMIT_FSIZE as usize].0;
+    let done = step(io);
+    if io.over_limit { Err(too_long(cx)) } else { done.map_err(|e| raise(cx, e)) }
 }

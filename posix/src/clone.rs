@@ -145,10 +145,6 @@ fn do_clone(cx: &mut Cx<'_>, wish: &Wish) -> SysResult<usize> {
     if wish.flags.contains(F::CLONE_THREAD) {
         return new_thread(cx, wish);
     }
-    let limit = cx.process().rlimits.lock()[abi::process::RLIMIT_NPROC as usize].0;
-    if limit == 0 {
-        return Err(Errno::EAGAIN);
-    }
     if wish.flags.contains(F::CLONE_VM) {
         let frame = child_frame(cx.frame, wish.stack);
         let tls = wish.flags.contains(F::CLONE_SETTLS).then_some(wish.tls);

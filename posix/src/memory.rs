@@ -2,7 +2,7 @@
 
 use abi::errno::{Errno, SysResult};
 use abi::mm::*;
-use abi::process::{RLIMIT_AS, RLIMIT_DATA};
+use abi::process::RLIMIT_DATA;
 use platform::Prot;
 use process::mm::{Content, MappedFile, MappedRegion, OnFork, Place, Source, page_up};
 use protocol::Op;
@@ -93,11 +93,6 @@ fn sys_mmap(
     } else {
         Place::Hint(page_up(addr.0).unwrap_or(0))
     };
-    let p = cx.process();
-    let as_limit = p.rlimits.lock()[RLIMIT_AS as usize].0;
-    if as_limit != u64::MAX && (p.mm.with(|v| v.totals().0) + len) as u64 > as_limit {
-        return Err(Errno::ENOMEM);
-    }
     let prot = to_prot(prot);
     let (source, max_prot) = if flags & MAP_ANONYMOUS != 0 {
         (anonymous(cx, len, shared)?, Prot::all())
@@ -135,7 +130,11 @@ fn file_pages(
     if file.kind() == Kind::Zero {
         return Ok((anonymous(cx, len, shared)?, Prot::all()));
     }
-    let held = file.region_for_map(write)?;
+    let (held, write) = match file.region_for_map(write) {
+        // Sealed against writing: such a file can be shared for reading, and mprotect gives no more later.
+        Err(Errno::EPERM) if write && !prot.contains(Prot::WRITE) => (file.region_for_map(false)?, false),
+        held => (held?, write),
+    };
     let info = file.info();
     let path = held.name();
     let region = MappedRegion { id: held.id(), keep: Some(held) };

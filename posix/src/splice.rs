@@ -3,6 +3,7 @@
 use abi::errno::{Errno, SysResult};
 use abi::fs::*;
 use abi::poll::PollEvents;
+use abi::process::RLIMIT_FSIZE;
 use abi::uio::MAX_RW_COUNT;
 use abi::user::UserRef;
 use alloc::sync::Arc;
@@ -12,7 +13,7 @@ use vfs::file::{OpenFile, Pipe};
 use vfs::io::{self, IoBuf};
 
 use crate::arg::{Addr, Fd};
-use crate::block::{raise, until_ready};
+use crate::block::{raise, too_long, until_ready, write_limited};
 use crate::cx::Cx;
 use crate::rw;
 
@@ -86,7 +87,7 @@ fn sys_sendfile(cx: &mut Cx<'_>, out: Fd, input: Fd, offset: UserRef<i64>, count
         let mut lent = 0;
         let step = place.file.lend_at(place.at + moved as u64, count - moved, &mut |io| {
             lent = io.left();
-            to.write(io)
+            write_limited(cx, io, |io| to.write(io))
         });
         match step {
             Ok(0) => break,
@@ -102,7 +103,7 @@ fn sys_sendfile(cx: &mut Cx<'_>, out: Fd, input: Fd, offset: UserRef<i64>, count
     }
     place.finish(cx, moved)?;
     match result {
-        Err(e) if moved == 0 => Err(raise(cx, e)),
+        Err(e) if moved == 0 => Err(e),
         _ => Ok(moved),
     }
 }
@@ -182,7 +183,7 @@ fn sys_splice(
             if place.given.is_null() {
                 return put_all(cx, &place.file, io, nonblock);
             }
-            place.file.write_at(io, place.at, false).map_err(|e| raise(cx, e))
+            write_limited(cx, io, |io| place.file.write_at(io, place.at, false))
         })?;
         if !place.given.is_null() {
             place.finish(cx, n)?;
@@ -209,7 +210,7 @@ fn sys_splice(
 fn put_all(cx: &Cx<'_>, to: &OpenFile, io: &mut IoBuf<'_>, nonblock: bool) -> SysResult<usize> {
     let mut moved = 0;
     loop {
-        match until_ready(cx, to, nonblock, None, || to.write(io)) {
+        match until_ready(cx, to, nonblock, None, || write_limited(cx, io, |io| to.write(io))) {
             Ok(n) => {
                 moved += n;
                 if n == 0 || io.left() == 0 || !to.is_stream() {
@@ -217,7 +218,7 @@ fn put_all(cx: &Cx<'_>, to: &OpenFile, io: &mut IoBuf<'_>, nonblock: bool) -> Sy
                 }
             }
             Err(_) if moved > 0 => return Ok(moved),
-            Err(e) => return Err(raise(cx, e)),
+            Err(e) => return Err(e),
         }
     }
 }
@@ -297,6 +298,11 @@ fn sys_copy_file_range(
     if len == 0 {
         return Ok(0);
     }
+    let limit = cx.process().rlimits.lock()[RLIMIT_FSIZE as usize].0;
+    if target.at >= limit {
+        return Err(too_long(cx));
+    }
+    let len = len.min((limit - target.at).min(MAX_RW_COUNT as u64) as usize);
     let args =
         [u64::from(source.file.desc()), source.at, u64::from(target.file.desc()), target.at, len as u64];
     let n = cx.host().call(Op::CopyRange, &args)?.ret() as usize;

@@ -109,13 +109,14 @@ ops! {
     // -EREMOTE, with r1 = N, r2 = which path of the request (0 or 1) and data = what is left of it: the member asks again
     // with `dir` = that fd's description and the rest as the path (with AT_EMPTY_PATH when nothing is left). `Open`,
     // `Stat` and `ReadLink` of such a link itself say so in their own way.
-    /// a0 = dir, a1 = open flags, a2 = mode & ~umask, a3 = RESOLVE_* (openat2); data = path → Info, regions[0] = ring of
+    /// a0 = dir, a1 = open flags, a2 = mode & ~umask, a3 = RESOLVE_* (openat2), a4 = 1 for execution (execve's checks
+    /// instead of the read permission; nobody may write while the description is held); data = path → Info, regions[0] = ring of
     /// a FIFO. EAGAIN for a FIFO without its other end (then EV_RETRY). r0 = 1: the path is a magic link to the caller's
     /// own fd r1 (/proc/self/fd/N): the member re-opens it with `Reopen` of its description. r0 = 2: a file or directory of
     /// /proc that only the caller's kernel can fill; r1 says which ([`OWN_MAPS`] …), and the Info is one of a `Generated`
     /// file or of a `Dir`.
     Open = 40,
-    /// a0 = desc, a1 = open flags: opens the same node anew (/proc/self/fd/N, /dev/fd) → Info as Open.
+    /// a0 = desc, a1 = open flags, a2 = 1 for execution: opens the same node anew (/proc/self/fd/N, /dev/fd) → Info as Open.
     Reopen = 41,
     /// a0 = dir, a1 = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT; data = path → Stat, r0 = birth time s,
     /// r1 = birth time ns, r2 = statx attributes, r3 = mount id, r4: bit 0: may change unseen by the monitor (the host's
@@ -144,7 +145,7 @@ ops! {
     ChOwn = 52,
     /// a0 = dir, a1 = AT_*, a2, a3 = atime s, ns (UTIME_NOW/OMIT in ns), a4, a5 = mtime; data = path.
     UTimens = 53,
-    /// a0 = length; data = path (truncate(2)); with a1 = 1: a2 = desc instead (ftruncate).
+    /// a0 = length, a3 = the caller's RLIMIT_FSIZE; data = path (truncate(2)); with a1 = 1: a2 = desc instead (ftruncate).
     Truncate = 54,
     /// data = path (chdir), or with a1 = 1: a2 = desc (fchdir).
     ChDir = 55,

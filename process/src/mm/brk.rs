@@ -4,7 +4,7 @@ use abi::errno::SysResult;
 use platform::{Backing, Platform, Prot};
 
 use super::space::{AddressSpace, in_ranges};
-use super::vma::{OnFork, Source, Vma, page_up};
+use super::vma::{OnFork, Source, Totals, Vma, page_up};
 
 impl AddressSpace {
     /// Sets where the heap starts (exec).
@@ -25,16 +25,15 @@ impl AddressSpace {
         if new_top > old_top {
             let len = new_top - old_top;
             let prot = Prot::READ | Prot::WRITE;
-            let limit = self.limit.load(core::sync::atomic::Ordering::Relaxed);
-            let over = limit != 0 && (st.vmas.totals().1 + len) as u64 > limit;
-            if over
+            let source = Source::Anon("[heap]");
+            let more = Totals::of(len, &source, prot, false);
+            if self.may_expand(&st, more, Totals::default()).is_err()
                 || !in_ranges(pf, old_top, len)
                 || !st.vmas.is_free(old_top, new_top)
                 || pf.map(old_top, len, prot, Backing::Anon).is_err()
             {
                 return Ok(old);
             }
-            let source = Source::Anon("[heap]");
             st.vmas.insert(
                 old_top,
                 Vma {

@@ -1,5 +1,6 @@
 //! The address space: mappings of the app, kept beside what the platform has mapped.
 
+mod bounds;
 mod brk;
 mod code;
 pub mod maps;
@@ -8,7 +9,7 @@ pub mod vma;
 
 pub use code::Code;
 pub use space::{AddressSpace, Content, Place};
-pub use vma::{MappedFile, MappedRegion, OnFork, Source, Vma, VmaSet, page_down, page_up};
+pub use vma::{MappedFile, MappedRegion, OnFork, Source, Totals, Vma, VmaSet, page_down, page_up};
 
 #[cfg(test)]
 mod vma_tests;

@@ -3,11 +3,11 @@
 use abi::errno::{Errno, SysResult};
 use abi::mm::PAGE_SIZE;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::AtomicU64;
 use platform::sync::{Mutex, Rank};
 use platform::{Backing, MemError, Platform, Prot};
 
-use super::vma::{OnFork, Source, Vma, VmaSet};
+use super::vma::{OnFork, Source, Totals, Vma, VmaSet};
 
 /// Most mappings (vm.max_map_count's default).
 const MAX_MAPS: usize = 65_530;
@@ -88,7 +88,9 @@ impl AddressSpace {
         if st.vmas.len() >= MAX_MAPS {
             return Err(Errno::ENOMEM);
         }
-        self.check_limit(&st, len, prot, shared)?;
+        // What a mapping at a fixed place replaces no longer counts.
+        let gone = st.vmas.totals_within(addr, addr + len);
+        self.may_expand(&st, Totals::of(len, &source, prot, shared), gone)?;
         let backing = match &source {
             Source::Anon(_) => Backing::Anon,
             Source::Shared(r, offset) => Backing::Region { id: r.id, offset: *offset, shared: true },
@@ -102,15 +104,6 @@ impl AddressSpace {
         drop(st);
         drop(gone);
         Ok(addr)
-    }
-
-    fn check_limit(&self, st: &State, len: usize, prot: Prot, shared: bool) -> SysResult<()> {
-        let limit = self.limit.load(Ordering::Relaxed);
-        let counts = !shared && prot.contains(Prot::WRITE);
-        if limit != 0 && counts && (st.vmas.totals().1 + len) as u64 > limit {
-            return Err(Errno::ENOMEM);
-        }
-        Ok(())
     }
 
     /// Unmaps a page-aligned range; holes are fine.
@@ -135,6 +128,14 @@ impl AddressSpace {
         }
         if st.vmas.overlapping(addr, addr + len).any(|(_, v)| !v.max_prot.contains(prot)) {
             return Err(Errno::EACCES);
+        }
+        if prot.contains(Prot::WRITE) {
+            // Nothing new is mapped, so that RLIMIT_AS is no matter.
+            let (now, then) =
+                (st.vmas.totals_within(addr, addr + len), st.vmas.writable_within(addr, addr + len));
+            if then.private > now.private {
+                self.may_expand(&st, then, now)?;
+            }
         }
         pf.protect(addr, len, prot).map_err(SpaceError)?;
         st.vmas.protect(addr, addr + len, prot);
@@ -168,7 +169,8 @@ impl AddressSpace {
             return Ok(old);
         }
         if new_len > old_len {
-            self.check_limit(&st, new_len - old_len, vma.prot, vma.shared)?;
+            let more = Totals::of(new_len - old_len, &vma.source, vma.prot, vma.shared);
+            self.may_expand(&st, more, Totals::default())?;
         }
         let grown_end = old.checked_add(new_len).ok_or(Errno::ENOMEM)?;
         let target = match to {

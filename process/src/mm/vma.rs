@@ -57,6 +57,31 @@ impl Source {
     }
 }
 
+/// Mapped bytes, as limits count them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub all: usize,
+    /// Private and writable.
+    pub private: usize,
+    /// The same without the stack: what RLIMIT_DATA bounds.
+    pub data: usize,
+}
+
+impl Totals {
+    /// What one mapping counts.
+    pub fn of(len: usize, source: &Source, prot: Prot, shared: bool) -> Self {
+        let private = if !shared && prot.contains(Prot::WRITE) { len } else { 0 };
+        let stack = matches!(source, Source::Anon("[stack]"));
+        Self { all: len, private, data: if stack { 0 } else { private } }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.all += other.all;
+        self.private += other.private;
+        self.data += other.data;
+    }
+}
+
 /// What a clone of the member gets of a mapping; madvise(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFork {
@@ -209,17 +234,28 @@ impl VmaSet {
         (top >= low + len).then(|| top - len)
     }
 
-    /// Mapped bytes in all, and those that are private and writable.
-    pub fn totals(&self) -> (usize, usize) {
-        let mut total = 0;
-        let mut private = 0;
-        for (s, v) in self.iter() {
-            total += v.end - s;
-            if !v.shared && v.prot.contains(Prot::WRITE) {
-                private += v.end - s;
-            }
+    /// What is mapped.
+    pub fn totals(&self) -> Totals {
+        self.totals_within(0, usize::MAX)
+    }
+
+    /// The private memory between two addresses if all of it were writable.
+    pub fn writable_within(&self, start: usize, end: usize) -> Totals {
+        let mut sum = Totals::default();
+        for (s, v) in self.overlapping(start, end) {
+            let one = Totals::of(v.end.min(end) - s.max(start), &v.source, v.prot | Prot::WRITE, v.shared);
+            sum.add(&Totals { all: 0, ..one });
         }
-        (total, private)
+        sum
+    }
+
+    /// What of it lies between two addresses.
+    pub fn totals_within(&self, start: usize, end: usize) -> Totals {
+        let mut sum = Totals::default();
+        for (s, v) in self.overlapping(start, end) {
+            sum.add(&Totals::of(v.end.min(end) - s.max(start), &v.source, v.prot, v.shared));
+        }
+        sum
     }
 }
 

@@ -106,8 +106,8 @@ impl Vfs {
         self.change(cx, loc, &change)
     }
 
-    /// truncate(2) by name.
-    pub fn truncate(&self, cx: &Cx, loc: &Loc, size: i64) -> Result<(), Errno> {
+    /// truncate(2) by name. EFBIG for a file that would get longer than `limit`.
+    pub fn truncate(&self, cx: &Cx, loc: &Loc, size: i64, limit: u64) -> Result<(), Errno> {
         let size = u64::try_from(size).map_err(|_| Errno::EINVAL)?;
         match loc.dentry.node.file_type() {
             S_IFREG => {}
@@ -117,6 +117,10 @@ impl Vfs {
         loc.mount.writable()?;
         perm::check(&loc.dentry.node.attr(cx)?, cx.creds, perm::WRITE)?;
         loc.dentry.node.open_check(cx, false, true)?;
+        self.texts.may_write(loc.dentry.key())?;
+        if size > limit && size > loc.dentry.node.size(cx)? {
+            return Err(Errno::EFBIG);
+        }
         self.set_size(cx, loc, size)
     }
 

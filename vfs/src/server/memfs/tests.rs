@@ -126,7 +126,7 @@ fn apply(v: &Vfs, cx: &Cx, step: &Step) -> std::string::String {
         }
         Step::Link(a, b) => at(a).and_then(|l| v.link(cx, &l, &Dir::Cwd, PATHS[*b].as_bytes())),
         Step::ChOwn(a, u) => at(a).and_then(|l| Ok(v.chown(cx, &l, Some(*u), None)?)),
-        Step::Truncate(a, n) => at(a).and_then(|l| Ok(v.truncate(cx, &l, (*n).into())?)),
+        Step::Truncate(a, n) => at(a).and_then(|l| Ok(v.truncate(cx, &l, (*n).into(), u64::MAX)?)),
         Step::Prune => {
             v.mounts.prune();
             Ok(())
