@@ -17,6 +17,8 @@ use super::quick;
 pub const JUMP: usize = 5;
 /// Bytes of `syscall`.
 pub const SYSCALL: usize = 2;
+/// Bytes of `movabs $constant, %reg` before its constant.
+const MOVABS: usize = 2;
 /// Bytes before and behind a site that are looked at.
 pub const BEFORE: usize = 48;
 pub const BEHIND: usize = 32;
@@ -98,22 +100,33 @@ fn plan_mov(before: &[u8], nr: u32) -> Option<Plan> {
         return Some(Plan::Mov { back: 7, nr });
     }
     let rest = rest.strip_suffix(&[0xb8])?;
-    let maybe_prefix = rest.last().is_some_and(|b| (0x40..=0x4f).contains(b));
+    let maybe_prefix = rest.last().is_some_and(|b| is_rex(*b));
     (!maybe_prefix || begins_instruction(before, rest.len())).then_some(Plan::Mov { back: 5, nr })
 }
 
 /// Other sites in a piece of code that can be rewritten unseen: (offset of the `syscall`, plan). Seven bytes of them are
-/// known (`mov $nr, %eax` with a number that exists, `syscall`), so nothing else looks the same by chance; where the byte
-/// before could be a prefix the site waits for its first call.
+/// known (`mov $nr, %eax` with a number that exists, `syscall`), so nothing else looks the same by chance. What could look
+/// the same on purpose is code that a program is about to write, in the operand of a `movabs`; that, and what has a byte
+/// before it that could be a prefix, waits for its own call.
 pub fn movs(code: &[u8]) -> impl Iterator<Item = (usize, Plan)> + '_ {
     const NUMBERS: u32 = 512;
-    code.windows(JUMP + SYSCALL).enumerate().skip(1).filter_map(move |(at, bytes)| match *bytes {
-        [0xb8, a, b, c, d, 0x0f, 0x05] if !(0x40..=0x4f).contains(&code[at - 1]) => {
+    code.windows(JUMP + SYSCALL).enumerate().skip(MOVABS + 1).filter_map(move |(at, bytes)| match *bytes {
+        [0xb8, a, b, c, d, 0x0f, 0x05] if !is_rex(code[at - 1]) && !in_movabs(code, at) => {
             let nr = u32::from_le_bytes([a, b, c, d]);
             (nr < NUMBERS).then_some((at + JUMP, Plan::Mov { back: JUMP, nr }))
         }
         _ => None,
     })
+}
+
+fn is_rex(byte: u8) -> bool {
+    (0x40..=0x4f).contains(&byte)
+}
+
+/// True when the seven bytes at `at` may lie in the eight of a `movabs` constant, from its first byte or its second on.
+fn in_movabs(code: &[u8], at: usize) -> bool {
+    let movabs = |at: usize| (0x48..=0x4f).contains(&code[at]) && (0xb8..=0xbf).contains(&code[at + 1]);
+    movabs(at - MOVABS) || movabs(at - MOVABS - 1)
 }
 
 /// True when an instruction begins at `at`: decoding from most places before it comes by there. (Decoders that start in

@@ -133,6 +133,22 @@ fn coverage(path: &str) -> Option<(usize, usize, usize)> {
 }
 
 #[test]
+fn constants_that_look_like_code_are_left_alone() {
+    const SITE: [u8; 8] = [0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xc3];
+    let after = |bytes: &[u8]| {
+        let code = [&[0x90; 4], bytes, &SITE].concat();
+        movs(&code).map(|(at, _)| at).collect::<alloc::vec::Vec<_>>()
+    };
+    assert_eq!(after(&[]), [4 + JUMP]);
+    assert_eq!(after(&[0x48, 0x89, 0xc7]), [7 + JUMP]);
+    // movabs $0xc3050f00000027b8, %rax; and the same a byte further on.
+    assert_eq!(after(&[0x48, 0xb8]), []);
+    assert_eq!(after(&[0x49, 0xbf, 0x90]), []);
+    // mov $39, %r8d
+    assert_eq!(after(&[0x41]), []);
+}
+
+#[test]
 fn most_sites_of_the_c_library_can_be_rewritten() {
     for path in ["/lib/x86_64-linux-gnu/libc.so.6", "/lib/ld-musl-x86_64.so.1"] {
         if let Some((sites, movs, moves)) = coverage(path) {
