@@ -10,8 +10,10 @@ fn offshoot_kernel() -> Kernel {
     Kernel { entry: Entry { trap: posix::trap }, start: posix::start }
 }
 
-/// Stands in outside of the profile `kernel`.
+/// Stands in outside of the profile `kernel`: whoever is about to use it as a member's kernel is told.
 #[cfg(not(freestanding))]
-fn main() {
+fn main() -> std::process::ExitCode {
     let _ = offshoot_kernel;
+    eprintln!("offshoot: this kernel was not built to be one; build it with `cargo xtask build`");
+    std::process::ExitCode::FAILURE
 }
