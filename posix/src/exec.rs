@@ -3,6 +3,7 @@
 use abi::errno::{Errno, SysResult};
 use abi::fs::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
 use abi::process::RLIMIT_STACK;
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use process::exec::program::ProgramFile;
@@ -45,8 +46,8 @@ fn strings(cx: &Cx<'_>, at: Addr) -> SysResult<Vec<Vec<u8>>> {
 /// execve(2).
 fn sys_execve(cx: &mut Cx<'_>, path: PathArg, argv: Addr, envp: Addr) -> SysResult<usize> {
     let path = cx.path(path)?;
-    let file = ProgramFile::open(cx.host(), DIR_CWD, &path)?;
-    run(cx, file, &path, argv, envp)
+    let file = ProgramFile::open(cx.host(), DIR_CWD, &path, true)?;
+    run(cx, file, &path, false, argv, envp)
 }
 
 /// execveat(2).
@@ -62,31 +63,44 @@ fn sys_execveat(
         return Err(Errno::EINVAL);
     }
     let path = cx.path(path)?;
-    if path.is_empty() {
-        if flags & AT_EMPTY_PATH == 0 {
-            return Err(Errno::ENOENT);
-        }
-        let desc = desc_of(cx, dirfd)?;
-        let name = alloc::format!("/dev/fd/{}", dirfd.0).into_bytes();
-        let file = ProgramFile::from_desc(cx.host(), desc, &name)?;
-        return run(cx, file, &name, argv, envp);
+    if path.is_empty() && flags & AT_EMPTY_PATH == 0 {
+        return Err(Errno::ENOENT);
     }
-    let dir =
-        if path.starts_with(b"/") || dirfd.0 == AT_FDCWD { DIR_CWD } else { u64::from(desc_of(cx, dirfd)?) };
-    let file = ProgramFile::open(cx.host(), dir, &path)?;
-    run(cx, file, &path, argv, envp)
+    let follow = flags & AT_SYMLINK_NOFOLLOW == 0;
+    if path.starts_with(b"/") || dirfd.0 == AT_FDCWD {
+        // An empty path means the working directory: EACCES, as any directory.
+        let name = if path.is_empty() { b"." } else { &path[..] };
+        let file = ProgramFile::open(cx.host(), DIR_CWD, name, follow)?;
+        return run(cx, file, &path, false, argv, envp);
+    }
+    let desc = cx.file(dirfd)?.desc();
+    let closing = cx.process().fds.cloexec(dirfd.0)?;
+    let mut name = format!("/dev/fd/{}", dirfd.0).into_bytes();
+    let file = if path.is_empty() {
+        ProgramFile::from_desc(cx.host(), desc, &name)?
+    } else if desc == 0 {
+        return Err(Errno::ENOTDIR);
+    } else {
+        name.push(b'/');
+        name.extend(&path);
+        ProgramFile::open(cx.host(), desc.into(), &path, follow)?
+    };
+    run(cx, file, &name, closing, argv, envp)
 }
 
-/// The description behind a descriptor.
-fn desc_of(cx: &Cx<'_>, fd: Fd) -> SysResult<u32> {
-    Ok(cx.process().fds.get(fd.0)?.desc())
-}
-
-fn run(cx: &mut Cx<'_>, file: ProgramFile, path: &[u8], argv: Addr, envp: Addr) -> SysResult<usize> {
+/// Runs `file`, called `path`. `closing`: exec will close the descriptor that the path leads through.
+fn run(
+    cx: &mut Cx<'_>,
+    file: ProgramFile,
+    path: &[u8],
+    closing: bool,
+    argv: Addr,
+    envp: Addr,
+) -> SysResult<usize> {
     let argv = strings(cx, argv)?;
     let envp = strings(cx, envp)?;
     let stack_limit = cx.process().rlimits.lock()[RLIMIT_STACK as usize].0;
-    let plan = Plan::make(cx.host(), file, path, argv, envp, stack_limit)?;
+    let plan = Plan::make(cx.host(), file, path, argv, envp, stack_limit, closing)?;
     let thread = cx.thread().clone();
     let owner = cx.kernel.processes.lock().first().is_some_and(|p| Arc::ptr_eq(p, &thread.process));
     if owner {

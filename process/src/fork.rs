@@ -86,7 +86,7 @@ pub fn fork(me: &Arc<Thread>, flags: CloneFlags, exit_signal: u32) -> SysResult<
             if !others.is_empty() {
                 // What those threads were about to open or close is not the child's. A list that is too long for a request
                 // is not sent: then something may stay open longer than it should.
-                let _ = k.host.post(Op::Holdings, &[], &p.fds.holdings());
+                let _ = k.host.post(Op::Holdings, &[], &p.holdings());
             }
             Ok(Forked::Child)
         }

@@ -10,6 +10,7 @@ use vfs::fdtable::FdTable;
 
 use crate::Thread;
 use crate::attrs::Attrs;
+use crate::exec::program::ProgramFile;
 use crate::mm::AddressSpace;
 use crate::signal::ProcessSignals;
 use crate::timer::ProcessTimers;
@@ -37,6 +38,8 @@ pub struct Process {
     pub rlimits: Mutex<[(u64, u64); 16]>,
     /// Path of the executable, command name (up to 15 bytes), arguments and environment as given to exec.
     pub image: Mutex<Image>,
+    /// The program's file (Linux's `mm->exe_file`): nobody can write to it while it is held.
+    pub program: Mutex<Option<Arc<ProgramFile>>>,
     /// personality(2).
     pub personality: AtomicU32,
     /// For a child that lives in its parent's member: the key that its parent sleeps on (0: none), and whether it left.
@@ -75,6 +78,7 @@ impl Process {
             umask: AtomicU32::new(0o022),
             rlimits: Mutex::new(Rank::Leaf, [(u64::MAX, u64::MAX); 16]),
             image: Mutex::new(Rank::Leaf, Image::default()),
+            program: Mutex::new(Rank::Leaf, None),
             personality: AtomicU32::new(0),
             vfork_key: AtomicU32::new(0),
             vfork_done: AtomicBool::new(false),
@@ -93,6 +97,7 @@ impl Process {
         *self.attrs.lock() = parent.attrs.lock().for_child();
         *self.rlimits.lock() = *parent.rlimits.lock();
         *self.image.lock() = parent.image.lock().clone();
+        *self.program.lock() = parent.program.lock().clone();
         self.umask.store(parent.umask.load(Ordering::Relaxed), Ordering::Relaxed);
         self.personality.store(parent.personality.load(Ordering::Relaxed), Ordering::Relaxed);
     }
@@ -105,6 +110,15 @@ impl Process {
     /// exit_group: the first call's status counts.
     pub fn set_group_status(&self, status: WaitStatus) {
         self.group_status.lock().get_or_insert(status);
+    }
+
+    /// The monitor's descriptions that the process has on purpose, as `Op::Holdings` lists them.
+    pub fn holdings(&self) -> Vec<u8> {
+        let mut all = self.fds.holdings();
+        if let Some(file) = &*self.program.lock() {
+            all.extend(file.desc().to_le_bytes());
+        }
+        all
     }
 
     /// In a clone: the process is now the child.

@@ -32,6 +32,16 @@ int main(int argc, char **argv)
     CHECK_ERR("unknown flag", at(AT_FDCWD, argv[0], args, 0x4000000), EINVAL);
     NEED(symlink(argv[0], "link"));
     CHECK_ERR("AT_SYMLINK_NOFOLLOW", at(AT_FDCWD, "link", args, AT_SYMLINK_NOFOLLOW), ELOOP);
+    int link_fd = NEED(open("link", O_PATH | O_NOFOLLOW));
+    CHECK_ERR("the link itself", at(link_fd, "", args, AT_EMPTY_PATH), ELOOP);
+    CHECK_ERR("the working directory", at(AT_FDCWD, "", args, AT_EMPTY_PATH), EACCES);
+    CHECK_ERR("a folder", at(bin, "", args, AT_EMPTY_PATH), EACCES);
+    CHECK_EQ("AT_EMPTY_PATH with a path", reap(SPAWN(at(bin, "sh", sh, AT_EMPTY_PATH))), 3);
+    CHECK_EQ("AT_SYMLINK_NOFOLLOW of no link", reap(SPAWN(at(AT_FDCWD, argv[0], args, AT_SYMLINK_NOFOLLOW))), 44);
+    int pipes[2];
+    NEED(pipe(pipes));
+    CHECK_ERR("a pipe", at(pipes[0], "", args, AT_EMPTY_PATH), EACCES);
+    CHECK_ERR("in a pipe", at(pipes[0], "x", args, 0), ENOTDIR);
     CHECK_EQ("a link is followed", reap(SPAWN(at(AT_FDCWD, "link", args, 0))), 44);
     NEED(unlink("link"));
     // A script by descriptor is opened by its interpreter through /dev/fd.

@@ -7,6 +7,7 @@ use abi::fs::{IN_CLOSE_NOWRITE, IN_CLOSE_WRITE};
 use vfs::server::cx::Cx;
 use vfs::server::inode::Backing;
 use vfs::server::offset::Offset;
+use vfs::server::texts::Claim;
 use vfs::server::walk::Loc;
 
 use crate::family::Family;
@@ -27,6 +28,8 @@ pub struct OpenNode {
     pub owner: u64,
     /// Keeps the host's file open.
     _pin: Option<Backing>,
+    /// For a file that was opened for writing or execution.
+    pub claim: Option<Claim>,
 }
 
 impl OpenNode {
@@ -42,6 +45,7 @@ impl OpenNode {
             path_only,
             owner: fam.fs.locks.new_owner(),
             _pin: pin,
+            claim: None,
         })
     }
 }

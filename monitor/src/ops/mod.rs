@@ -122,7 +122,9 @@ pub fn dispatch(fam: &mut Family, call: &Call) -> OpResult {
 /// Requests on a description (a0) go to the module that owns its body; EBADF unless the caller holds it.
 pub(crate) fn by_body(fam: &mut Family, op: Op, call: &Call) -> OpResult {
     let desc = call.arg32(0)?;
-    if matches!(op, Op::FStat | Op::Reopen) && crate::fs::Named::get(fam, desc).is_some() {
+    // For execution: what is no file says so as one.
+    let program = op == Op::Reopen && call.arg(2) == 1;
+    if program || matches!(op, Op::FStat | Op::Reopen) && crate::fs::Named::get(fam, desc).is_some() {
         return files::handle(fam, op, call);
     }
     match fam.descs.get(desc, call.pid)?.body {

@@ -186,6 +186,8 @@ fn publish(k: &Kernel, p: &Process, plan: Plan) {
     }
     // What does not fit is only missing from /proc.
     let _ = k.host.post(Op::ProcInfo, &[1], &data);
+    let old = p.program.lock().replace(plan.file);
+    drop(old);
     *p.image.lock() = Image { exe, comm, argv: plan.argv, envp: plan.envp };
 }
 
@@ -198,8 +200,15 @@ pub fn first_program(
     let p = &thread.process;
     let stack_limit = p.rlimits.lock()[RLIMIT_STACK as usize].0;
     let file = program::open(&k.host, &program.path)?;
-    let plan =
-        Plan::make(&k.host, file, &program.path, program.argv.clone(), program.envp.clone(), stack_limit)?;
+    let plan = Plan::make(
+        &k.host,
+        file,
+        &program.path,
+        program.argv.clone(),
+        program.envp.clone(),
+        stack_limit,
+        false,
+    )?;
     let mut frame = TrapFrame::default();
     replace(k, p, &plan, program.personality, &mut frame)?;
     publish(k, p, plan);

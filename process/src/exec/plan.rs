@@ -4,6 +4,7 @@
 use abi::errno::{Errno, SysResult};
 use abi::fs::S_ISGID;
 use abi::fs::S_ISUID;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use vfs::host::Host;
 
@@ -17,11 +18,14 @@ const MAX_SCRIPTS: usize = 5;
 
 /// A checked exec.
 pub struct Plan {
-    pub(super) file: ProgramFile,
+    /// Stays open as long as the program runs.
+    pub(super) file: Arc<ProgramFile>,
     pub(super) elf: Elf,
     /// Held from here on: exec may close the descriptor that the program was given by.
     pub(super) pages: MappedFile,
     pub(super) interp: Option<(MappedFile, Elf)>,
+    /// The file that was asked for is a script.
+    script: bool,
     /// The path that was asked for (AT_EXECFN).
     pub(super) path: Vec<u8>,
     pub(super) argv: Vec<Vec<u8>>,
@@ -31,7 +35,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Checks that `file` (called `path`) can be run with these arguments.
+    /// Checks that `file` (called `path`) can be run with these arguments. `closing`: the path leads through a descriptor
+    /// that exec closes, so that a script's interpreter would not find it (ENOENT).
     pub fn make(
         host: &'static Host,
         mut file: ProgramFile,
@@ -39,6 +44,7 @@ impl Plan {
         mut argv: Vec<Vec<u8>>,
         envp: Vec<Vec<u8>>,
         stack_limit: u64,
+        closing: bool,
     ) -> SysResult<Self> {
         if argv.is_empty() {
             argv.push(Vec::new());
@@ -58,6 +64,9 @@ impl Plan {
                 return Err(Errno::ELOOP);
             }
             let (interp, arg) = script::parse(&head[..n]).ok_or(Errno::ENOEXEC)?;
+            if closing {
+                return Err(Errno::ENOENT);
+            }
             argv.remove(0);
             argv.insert(0, name);
             if let Some(arg) = arg {
@@ -78,13 +87,24 @@ impl Plan {
             None => None,
         };
         let pages = file.pages()?;
-        Ok(Self { file, elf, pages, interp, path: path.to_vec(), argv, given_argv, envp })
+        Ok(Self {
+            file: Arc::new(file),
+            elf,
+            pages,
+            interp,
+            script: scripts > 0,
+            path: path.to_vec(),
+            argv,
+            given_argv,
+            envp,
+        })
     }
 
     /// The path by which a fresh member finds the program: a name under /dev/fd means another file there.
     pub(super) fn path_elsewhere(&self) -> Vec<u8> {
         let by_descriptor = self.path.starts_with(b"/dev/fd/") || self.path.starts_with(b"/proc/self/");
-        if by_descriptor { self.pages.path.to_vec() } else { self.path.clone() }
+        // A script's descriptor stays open, or there would be no plan.
+        if by_descriptor && !self.script { self.pages.path.to_vec() } else { self.path.clone() }
     }
 
     /// True when the file has a set-user-ID or set-group-ID bit (AT_SECURE and credentials are the caller's matter).

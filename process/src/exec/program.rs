@@ -1,7 +1,7 @@
 //! The file of a program: opened, read and mapped by requests of the loader's own.
 
 use abi::errno::{Errno, SysResult};
-use abi::fs::{AT_EACCESS, AT_EMPTY_PATH, O_CLOEXEC, O_RDONLY, S_IFMT, S_IFREG, X_OK};
+use abi::fs::{O_CLOEXEC, O_NOFOLLOW, O_RDONLY};
 use alloc::vec::Vec;
 use protocol::Op;
 use protocol::control::SLOT_DATA;
@@ -14,7 +14,7 @@ use super::elf::ImageFile;
 use crate::kernel::current;
 use crate::mm::{MappedFile, MappedRegion};
 
-/// An executable file that is open at the monitor until this is dropped.
+/// An executable file that is open at the monitor until this is dropped; nobody can write to it meanwhile.
 pub struct ProgramFile {
     host: &'static Host,
     info: DescInfo,
@@ -23,35 +23,55 @@ pub struct ProgramFile {
     head: Vec<u8>,
 }
 
+/// Links of /proc/self/fd that one path may go through.
+const MAX_LINKS: usize = 40;
 /// Bytes of [`ProgramFile::head`].
 const HEAD: usize = 0x1000;
 
 impl ProgramFile {
-    /// Opens a program by path: EACCES unless it is a regular file with execute permission.
-    pub fn open(host: &'static Host, dir: u64, path: &[u8]) -> SysResult<Self> {
-        host.call_with(Op::Access, &[dir, u64::from(X_OK), u64::from(AT_EACCESS)], path)?;
-        let answer = host.call_with(Op::Open, &[dir, u64::from(O_RDONLY | O_CLOEXEC), 0], path)?;
-        if answer.value(0) == 1 && answer.is_empty() {
-            // A link of /proc/self/fd: the file behind that descriptor.
+    /// Opens a program by path: EACCES unless it is a regular file with execute permission, ETXTBSY if it is open for
+    /// writing, ELOOP for a symbolic link that is not to be followed.
+    pub fn open(host: &'static Host, mut dir: u64, path: &[u8], follow: bool) -> SysResult<Self> {
+        let flags = O_RDONLY | O_CLOEXEC | if follow { 0 } else { O_NOFOLLOW };
+        let mut rest = path.to_vec();
+        for _ in 0..MAX_LINKS {
+            let mut out = host.begin(Op::Open);
+            out.put(&rest)?;
+            let answer = out.send_raw(&[dir, flags.into(), 0, 0, 1])?;
+            let through = match answer.error() {
+                // The path leads through a link of /proc/self/fd: on from that description.
+                Some(Errno::EREMOTE) => true,
+                Some(e) => return Err(e),
+                // It is such a link.
+                None if answer.value(0) == 1 && answer.is_empty() => false,
+                None => return Self::opened(host, answer.get(0)?, path),
+            };
             let fd = answer.value(1) as i32;
+            let behind = answer.to_vec();
             drop(answer);
-            return Self::from_desc(host, current().process.fds.get(fd)?.desc(), path);
+            let desc = current().process.fds.get(fd).map_err(|_| Errno::ENOENT)?.desc();
+            let from = behind.iter().position(|b| *b != b'/').unwrap_or(behind.len());
+            if !through || from == behind.len() {
+                return Self::from_desc(host, desc, path);
+            }
+            (dir, rest) = (desc.into(), behind[from..].to_vec());
         }
-        Self::opened(host, answer.get(0)?, path)
+        Err(Errno::ELOOP)
     }
 
     /// A program given by a description that the process holds already (fexecve, also of an O_PATH one); `path` is what it
     /// is called.
     pub fn from_desc(host: &'static Host, desc: u32, path: &[u8]) -> SysResult<Self> {
-        let how = u64::from(AT_EACCESS | AT_EMPTY_PATH);
-        host.call(Op::Access, &[desc.into(), u64::from(X_OK), how])?;
-        let answer = host.call(Op::Reopen, &[desc.into(), u64::from(O_RDONLY | O_CLOEXEC)])?;
+        if desc == 0 {
+            // Something that lives in this member alone: no program.
+            return Err(Errno::EACCES);
+        }
+        let answer = host.call(Op::Reopen, &[desc.into(), u64::from(O_RDONLY | O_CLOEXEC), 1])?;
         Self::opened(host, answer.get(0)?, path)
     }
 
     fn opened(host: &'static Host, info: DescInfo, path: &[u8]) -> SysResult<Self> {
         let mut file = Self { host, info, path: path.to_vec(), head: Vec::new() };
-        file.check_kind()?;
         let mut head = alloc::vec![0; HEAD];
         let got = file.read_at(0, &mut head)?;
         head.truncate(got);
@@ -59,8 +79,9 @@ impl ProgramFile {
         Ok(file)
     }
 
-    fn check_kind(&self) -> SysResult<()> {
-        if self.info.mode & S_IFMT == S_IFREG { Ok(()) } else { Err(Errno::EACCES) }
+    /// The description that keeps it open.
+    pub fn desc(&self) -> u32 {
+        self.info.desc
     }
 
     /// The path that it was opened by.
@@ -131,5 +152,5 @@ impl Drop for ProgramFile {
 
 /// Opens a program at a path relative to the working directory.
 pub fn open(host: &'static Host, path: &[u8]) -> SysResult<ProgramFile> {
-    ProgramFile::open(host, DIR_CWD, path)
+    ProgramFile::open(host, DIR_CWD, path, true)
 }

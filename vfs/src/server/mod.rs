@@ -12,6 +12,7 @@
 //! | [`devfs`], [`procfs`] | /dev, /proc, /sys |
 //! | [`open`], [`names`], [`attrs`], [`mounting`] | the operations |
 //! | [`inotify`], [`offset`], [`dirent`] | watches, delegated offsets, directory records |
+//! | [`texts`] | running programs and writers |
 
 pub mod attr;
 pub mod attrs;
@@ -31,6 +32,7 @@ pub mod open;
 pub mod path;
 pub mod perm;
 pub mod procfs;
+pub mod texts;
 pub mod walk;
 
 #[cfg(test)]
@@ -61,6 +63,7 @@ const MAX_NAMES: usize = 100_000;
 pub struct Vfs {
     pub mounts: Mounts,
     pub notify: RefCell<Notify>,
+    pub texts: texts::Texts,
     places: RefCell<HashMap<u32, Rc<RefCell<Place>>>>,
     generation: Cell<u64>,
     /// Nodes whose attributes someone was told since the generation last changed.
@@ -86,6 +89,7 @@ impl Vfs {
         Self {
             mounts,
             notify: RefCell::default(),
+            texts: texts::Texts::default(),
             places: RefCell::default(),
             generation: Cell::new(1),
             observed: RefCell::default(),

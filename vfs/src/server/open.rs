@@ -23,6 +23,9 @@ pub struct Opened {
     pub created: bool,
 }
 
+/// Among open flags: for execution (Linux's `__FMODE_EXEC`). Never taken from a program.
+pub const FOR_EXEC: u32 = 0x20;
+
 /// Does the access mode let one read?
 pub fn reads(flags: u32) -> bool {
     flags & O_PATH == 0 && matches!(flags & O_ACCMODE, O_RDONLY | O_RDWR)
@@ -156,6 +159,7 @@ impl Vfs {
         let write = writes(flags) || mode3 || flags & O_TRUNC != 0;
         match ftype {
             S_IFLNK => return Err(Errno::ELOOP),
+            _ if flags & FOR_EXEC != 0 => return self.may_exec(cx, loc),
             S_IFDIR if write => return Err(Errno::EISDIR),
             S_IFCHR | S_IFBLK if loc.mount.flags.get() & MS_NODEV != 0 => return Err(Errno::EACCES),
             S_IFSOCK => return Err(Errno::ENXIO),
@@ -173,17 +177,23 @@ impl Vfs {
             perm::owner(&attr, cx.creds)?;
         }
         node.open_check(cx, read, write)?;
+        if write && ftype == S_IFREG {
+            self.texts.may_write(node.key())?;
+        }
         if flags & O_TRUNC != 0 && ftype == S_IFREG && !node.is_generated() {
             self.set_size(cx, loc, 0)?;
         }
         Ok(())
     }
 
-    /// The checks of execve(2) on the program's file.
-    pub fn may_exec(&self, cx: &Cx, loc: &Loc) -> Result<(), Errno> {
+    /// The checks of execve(2) on the program's file. It need not be readable.
+    fn may_exec(&self, cx: &Cx, loc: &Loc) -> Result<(), Errno> {
         if loc.dentry.node.file_type() != S_IFREG || loc.mount.flags.get() & MS_NOEXEC != 0 {
             return Err(Errno::EACCES);
         }
-        perm::check(&loc.dentry.node.attr(cx)?, cx.creds, perm::EXEC)
+        let node = &loc.dentry.node;
+        perm::check(&node.attr(cx)?, cx.creds, perm::EXEC)?;
+        node.open_check(cx, true, false)?;
+        self.texts.may_run(node.key())
     }
 }

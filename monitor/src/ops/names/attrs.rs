@@ -126,7 +126,7 @@ pub(super) fn truncate(fam: &mut Family, call: &Call) -> OpResult {
     let found = fs::with(fam, call, Ids::Fs, |cx, vfs| {
         let dir = vfs::server::Dir::Cwd;
         let loc = vfs.find(cx, &dir, call.data, true, false)?.loc;
-        vfs.truncate(cx, &loc, size)?;
+        vfs.truncate(cx, &loc, size, call.arg(3))?;
         Ok::<_, Stop>(())
     });
     match found {

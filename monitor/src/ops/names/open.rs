@@ -3,24 +3,34 @@
 use abi::Errno;
 use abi::fs::{
     IN_OPEN, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_PATH, O_TRUNC,
-    S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK, major, minor,
+    S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG, S_IFSOCK, major, minor,
 };
 use protocol::desc::DescInfo;
-use vfs::server::open::writes;
+use vfs::server::Vfs;
+use vfs::server::cx::Cx;
+use vfs::server::open::{FOR_EXEC, writes};
+use vfs::server::texts::Claim;
 use vfs::server::walk::{Loc, Stop};
 
 use super::{Base, stopped};
 use crate::call::{Answer, Call, OpResult};
 use crate::descs::Body;
 use crate::family::Family;
+use crate::fs::backing::HostFile;
 use crate::fs::info::{describe, device, kind};
 use crate::fs::{self, Ids, Named, OpenNode};
 use crate::ops::descs::info;
 use crate::{objects, streams};
 
+/// The open flags in one argument; another says that it is for execution.
+fn flags(call: &Call, at: usize, exec: usize) -> u32 {
+    let for_exec = if call.arg(exec) == 1 { FOR_EXEC } else { 0 };
+    call.arg(at) as u32 & !FOR_EXEC | for_exec
+}
+
 /// `Op::Open`.
 pub(super) fn open(fam: &mut Family, call: &Call) -> OpResult {
-    let (flags, mode, path) = (call.arg(1) as u32, call.arg(2) as u32, call.data);
+    let (flags, mode, path) = (flags(call, 1, 4), call.arg(2) as u32, call.data);
     let base = Base::of(fam, call, call.arg(0), path)?;
     let opened =
         fs::with(fam, call, Ids::Fs, |cx, vfs| vfs.open(cx, &base.dir()?, path, flags, mode, call.arg(3)));
@@ -38,10 +48,11 @@ pub(super) fn open(fam: &mut Family, call: &Call) -> OpResult {
 
 /// `Op::Reopen`.
 pub fn reopen(fam: &mut Family, call: &Call) -> OpResult {
-    let (desc, flags) = (call.arg32(0)?, call.arg(1) as u32);
+    let (desc, flags) = (call.arg32(0)?, flags(call, 1, 2));
+    let nameless = if flags & FOR_EXEC == 0 { Errno::ENXIO } else { Errno::EACCES };
     let loc = match &fam.descs.get(desc, call.pid)?.body {
         Body::Node(node) => node.loc.clone(),
-        _ => Named::get(fam, desc).ok_or(Errno::ENXIO)?,
+        _ => Named::get(fam, desc).ok_or(nameless)?,
     };
     if flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL {
         return Err(Errno::EEXIST);
@@ -57,7 +68,24 @@ fn status(flags: u32) -> u32 {
     if flags & O_PATH != 0 {
         return flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW);
     }
-    flags & !(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC) | O_LARGEFILE
+    flags & !(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC | FOR_EXEC) | O_LARGEFILE
+}
+
+/// What a description of a regular file has a claim to: writing, or execution.
+fn claim(fam: &Family, cx: &Cx, vfs: &Vfs, loc: &Loc, flags: u32) -> Result<Option<Claim>, Errno> {
+    let run = flags & FOR_EXEC != 0;
+    let node = &loc.dentry.node;
+    if !(run || writes(flags)) || node.file_type() != S_IFREG {
+        return Ok(None);
+    }
+    // A mapping for writing outlives its descriptor. Those of memory files do not count, nor do their first descriptors.
+    if run && node.seals().is_none() && vfs.is_content_mapped(node.key()) {
+        let backing = node.backing(cx, true)?.downcast::<HostFile>();
+        if backing.is_ok_and(|file| file.is_mapped_for_writing(&fam.regions)) {
+            return Err(Errno::ETXTBSY);
+        }
+    }
+    vfs.texts.claim(node.key(), run).map(Some)
 }
 
 /// Makes a description of a node that the caller may open.
@@ -81,7 +109,9 @@ pub fn open_loc(fam: &mut Family, call: &Call, loc: Loc, flags: u32) -> OpResult
     let (node, attr, own) = fs::with(fam, call, Ids::Fs, |cx, vfs| {
         let inode = loc.dentry.node.clone();
         let attr = inode.attr(cx)?;
-        let node = OpenNode::new(fam, cx, loc, writes(flags), path_only)?;
+        let claim = if path_only { None } else { claim(fam, cx, vfs, &loc, flags)? };
+        let mut node = OpenNode::new(fam, cx, loc, writes(flags), path_only)?;
+        node.claim = claim;
         if !path_only {
             vfs.tell(&node.loc.dentry, IN_OPEN);
         }
