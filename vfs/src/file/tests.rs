@@ -184,14 +184,14 @@ fn a_fault_keeps_what_was_moved() {
     lab.fake.map(at, page, platform::Prot::READ | platform::Prot::WRITE, anon).expect("memory");
     write(&w, &[7; 300]).expect("room");
     // 100 bytes before the page's end, then nothing.
-    let mut io = IoBuf::user(lab.fake, at + page - 100, 300);
+    let mut io = IoBuf::user(lab.fake, at + page - 100, 300).expect("an app's address");
     assert_eq!(r.read(&mut io), Ok(100));
-    let mut io = IoBuf::user(lab.fake, at + page, 300);
+    let mut io = IoBuf::user(lab.fake, at + page, 300).expect("an app's address");
     assert_eq!(r.read(&mut io), Err(Errno::EFAULT));
     assert_eq!(read(&r, 300).map(|v| v.len()), Ok(200), "what could not be delivered is still there");
-    let mut io = IoBuf::user(lab.fake, at + page - 10, 20);
+    let mut io = IoBuf::user(lab.fake, at + page - 10, 20).expect("an app's address");
     assert_eq!(w.write(&mut io), Ok(10));
-    let mut io = IoBuf::user(lab.fake, at + page, 20);
+    let mut io = IoBuf::user(lab.fake, at + page, 20).expect("an app's address");
     assert_eq!(w.write(&mut io), Err(Errno::EFAULT));
 }
 
