@@ -27,13 +27,14 @@ pub fn measure(bench: &Bench) -> Result<Figure> {
     };
     let root = root.canonicalize().with_context(|| format!("no root at {}", root.display()))?;
     let (native, hosted) = bench.in_turn(|side| requests(bench, &root, side))?;
+    let runsc = bench.runsc(|side| requests(bench, &root, side));
     Ok(Figure {
         name: "nginx",
         what: "nginx, 4 workers, 1 KiB, keep-alive",
         unit: "req/s",
         native,
         hosted,
-        runsc: None,
+        runsc,
         must: Some(Must::RatioAtLeast(0.35)),
     })
 }
@@ -93,22 +94,40 @@ fn requests(bench: &Bench, root: &Path, side: Side) -> Result<f64> {
 }
 
 fn server(bench: &Bench, root: &Path, side: Side, prefix: &Path, port: u16) -> Result<Child> {
-    let mut command = if side == Side::Native {
-        let mut command = Command::new(root.join("lib64/ld-linux-x86-64.so.2"));
-        let libraries = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"].map(|dir| root.join(dir));
-        let libraries = libraries.map(|dir| dir.to_string_lossy().into_owned()).join(":");
-        command.arg("--library-path").arg(libraries).arg(root.join("usr/sbin/nginx")).arg("-p").arg(prefix);
-        command
-    } else {
-        let mut command = bench.offshoot();
-        command.arg("run").arg("--root").arg(root).args(["--scratch", "-p", &format!("{port}:{port}")]);
-        command.arg("-v").arg(format!("{}:/bench", prefix.display()));
-        command.args(["--", "/usr/sbin/nginx", "-p", "/bench"]);
-        command
+    let mut command = match side {
+        Side::Native => native(root, prefix, None),
+        // Its own network would want iptables; as rootless it takes the host's.
+        Side::Runsc => {
+            native(root, prefix, Some(["runsc", "--rootless", "--ignore-cgroups", "--network=host"]))
+        }
+        Side::Hosted => {
+            let mut command = bench.offshoot();
+            command.arg("run").arg("--root").arg(root).args(["--scratch", "-p", &format!("{port}:{port}")]);
+            command.arg("-v").arg(format!("{}:/bench", prefix.display()));
+            command.args(["--", "/usr/sbin/nginx", "-p", "/bench"]);
+            command
+        }
     };
     command.args(["-c", "nginx.conf", "-e", "stderr"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().context("cannot start nginx")
+}
+
+/// The root's nginx by the root's dynamic linker, under a sandbox if one is given.
+fn native(root: &Path, prefix: &Path, sandbox: Option<[&str; 4]>) -> Command {
+    let linker = root.join("lib64/ld-linux-x86-64.so.2");
+    let mut command = match sandbox {
+        None => Command::new(linker),
+        Some([program, options @ ..]) => {
+            let mut command = Command::new(program);
+            command.args(options).arg("do").arg(linker);
+            command
+        }
+    };
+    let libraries = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"].map(|dir| root.join(dir));
+    let libraries = libraries.map(|dir| dir.to_string_lossy().into_owned()).join(":");
+    command.arg("--library-path").arg(libraries).arg(root.join("usr/sbin/nginx")).arg("-p").arg(prefix);
+    command
 }
 
 fn wait_until_up(server: &mut Child, port: u16) -> Result<()> {

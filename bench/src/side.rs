@@ -100,7 +100,7 @@ impl Bench {
         Ok((native, hosted))
     }
 
-    /// The same under runsc: the best of three, or nothing where it is missing or refuses.
+    /// The same under runsc: the median of three, or nothing where it is missing or refuses.
     pub fn runsc(&self, mut run: impl FnMut(Side) -> Result<f64>) -> Option<f64> {
         if !self.runsc {
             return None;
