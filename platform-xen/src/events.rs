@@ -1,0 +1,148 @@
+//! Events: pending bits in the events region; an event channel wakes whoever sleeps.
+
+use alloc::collections::BTreeMap;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use protocol::xen::{ASK_BIND, EVENTS_DOMAIN, PageGrant};
+use protocol::{MONITOR_SLOT, SharedMem, events};
+
+use crate::layout::VIEWS;
+use crate::{door, hypercall, percpu, shared_info};
+
+/// Where the events region is mapped: no lookup on the way to a pending bit.
+pub const EVENTS: usize = VIEWS.0 + 0x1000_0000;
+
+static SLOT: AtomicU32 = AtomicU32::new(0);
+/// The own part of the region is mapped. A domain's own: a clone has it mapped later than its parent.
+#[unsafe(link_section = ".bss.shell")]
+static READY: AtomicBool = AtomicBool::new(false);
+/// Ports to other members, by slot, with the domain that the slot had.
+static PORTS: spin::Mutex<BTreeMap<u32, (u32, u32)>> = spin::Mutex::new(BTreeMap::new());
+
+/// The events region at its place.
+struct EventsMem;
+
+impl SharedMem for EventsMem {
+    fn len(&self) -> usize {
+        events::REGION_SIZE
+    }
+    fn u32_at(&self, off: usize) -> &AtomicU32 {
+        assert!(off.is_multiple_of(4) && off < events::REGION_SIZE);
+        // SAFETY: a view of the region, mapped on demand, for good; in range and aligned; accessed only atomically.
+        unsafe { &*((EVENTS + off) as *const AtomicU32) }
+    }
+    fn u64_at(&self, off: usize) -> &AtomicU64 {
+        assert!(off.is_multiple_of(8) && off < events::REGION_SIZE);
+        // SAFETY: as for u32_at.
+        unsafe { &*((EVENTS + off) as *const AtomicU64) }
+    }
+    fn read(&self, _: usize, _: &mut [u8]) {
+        unreachable!("the events region holds words only");
+    }
+    fn write(&self, _: usize, _: &[u8]) {
+        unreachable!("the events region holds words only");
+    }
+}
+
+/// Takes the slot; its part of the region is mapped.
+pub fn set_slot(slot: u32) {
+    SLOT.store(slot, Ordering::Relaxed);
+    READY.store(true, Ordering::Relaxed);
+}
+
+/// In a fresh clone: ports were the parent's.
+pub fn become_child() {
+    PORTS.lock().clear();
+}
+
+/// See `Events::slot`.
+pub fn slot() -> u32 {
+    SLOT.load(Ordering::Relaxed)
+}
+
+/// Takes all event channels' pending bits; what they mean is in the region.
+pub fn acknowledge() {
+    shared_info::take_ports(0);
+}
+
+/// Takes one port; true when it was pending.
+pub fn clear_port(port: u32) -> bool {
+    shared_info::take_port(port)
+}
+
+/// After an answer of the monitor, whose event may have meant more: the kernel is to look before the app goes on.
+pub fn look_soon() {
+    let other = shared_info::take_ports(door::header().port);
+    if other || READY.load(Ordering::Relaxed) && events::any_pending(&EventsMem, slot()) {
+        percpu::this().kicked();
+    }
+}
+
+/// See `Events::notify`.
+pub fn notify(to: u32, event: u32) {
+    if !events::post(&EventsMem, to, event) {
+        return;
+    }
+    if to == MONITOR_SLOT {
+        hypercall::send(door::header().port);
+    } else if to == slot() {
+        percpu::this().kicked();
+    } else if let Some(port) = port_to(to) {
+        hypercall::send(port);
+    }
+}
+
+/// The port to a member, bound at first use and when the slot has another domain.
+fn port_to(slot: u32) -> Option<u32> {
+    let domain = EventsMem.u32_at(events::slot_base(slot) + EVENTS_DOMAIN).load(Ordering::Relaxed);
+    let mut ports = PORTS.lock();
+    if let Some((bound, port)) = ports.get(&slot).copied() {
+        if bound == domain {
+            return Some(port);
+        }
+        ports.remove(&slot);
+        hypercall::close_port(port);
+    }
+    if door::ask(ASK_BIND, &[slot.into()]) < 0 {
+        return None;
+    }
+    let end: PageGrant = door::get(0);
+    let port = hypercall::bind_interdomain(end.domid, end.gref)?;
+    ports.insert(slot, (end.domid, port));
+    Some(port)
+}
+
+/// See `Events::pending`.
+pub fn pending() -> bool {
+    percpu::this().is_kicked() || events::any_pending(&EventsMem, slot())
+}
+
+/// See `Events::take`.
+pub fn take(each: &mut dyn FnMut(u32)) {
+    percpu::this().kick_seen();
+    crate::space::take_notices();
+    events::take_all(&EventsMem, slot(), each);
+}
+
+/// See `Events::wait`.
+pub fn wait(deadline: Option<u64>) {
+    acknowledge();
+    if events::prepare_sleep(&EventsMem, slot()).is_none() {
+        return;
+    }
+    if !percpu::this().is_kicked() {
+        // 0 would mean no deadline; the first nanosecond of the host's life is over.
+        hypercall::idle(deadline.map_or(0, |d| d.max(1)));
+    }
+    events::finish_sleep(&EventsMem, slot());
+}
+
+/// See `Events::wait_reply`.
+pub fn wait_reply(done: &mut dyn FnMut() -> bool) {
+    acknowledge();
+    if events::prepare_reply_sleep(&EventsMem, slot(), done).is_none() {
+        return;
+    }
+    hypercall::idle(0);
+    events::finish_sleep(&EventsMem, slot());
+}

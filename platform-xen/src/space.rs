@@ -1,0 +1,438 @@
+//! The address space: what is mapped where, the page tables, the frames behind them. Its parts: faults in `fault`, a
+//! clone's two sides in `clone`; here what the kernel asks for.
+
+pub mod clone;
+mod fault;
+
+use alloc::vec::Vec;
+
+use abi::mm::PAGE_SIZE;
+use platform::machine::Usage;
+use platform::{Backing, MemError, Prot};
+use protocol::xen::{ASK_DROP, NOTICE_DROPPED, PageGrant};
+
+use crate::frames::{FrameTable, Words};
+use crate::grants::{AROUND, Grants, Page};
+use crate::layout::{APP, OWN, direct};
+use crate::tables::{self, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, Tables, USER, WRITABLE};
+use crate::vmas::{Vma, Vmas};
+use crate::{boot, cpu, door, hypercall, kmem, layout};
+
+/// Frames populated at a time.
+const AHEAD: usize = 16;
+/// Free frames beyond this many go back to Xen.
+const KEEP_FREE: u32 = 256;
+/// Numbers in one hypercall.
+const BATCH: usize = 128;
+/// More pages than this are forgotten by the translation cache all at once.
+const FLUSH_ALL: usize = 32;
+
+/// What kind of access faulted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+    Fetch,
+}
+
+/// Why a fault cannot be resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bad {
+    Unmapped,
+    Rights,
+    /// The region has no such page (a file that was truncated).
+    Gone,
+    NoMemory,
+}
+
+/// The words of the frame table: pages of the kernel, one for 512 frames, made when first needed.
+struct Chunks([u32; CHUNKS]);
+const PER_CHUNK: u32 = (PAGE_SIZE / 8) as u32;
+const CHUNKS: usize = ((OWN.1 - OWN.0) / PER_CHUNK) as usize;
+
+impl Chunks {
+    fn at(&self, frame: u32) -> Option<*mut u64> {
+        let (chunk, slot) = ((frame - OWN.0) / PER_CHUNK, (frame - OWN.0) % PER_CHUNK);
+        let page = *self.0.get(chunk as usize)?;
+        (page != 0).then(|| (direct(page) + slot as usize * 8) as *mut u64)
+    }
+}
+
+impl Words for Chunks {
+    fn get(&self, frame: u32) -> u64 {
+        // SAFETY: the chunk's page is the kernel's, for good.
+        self.at(frame).map_or(0, |word| unsafe { word.read() })
+    }
+    fn set(&mut self, frame: u32, value: u64) {
+        if let Some(word) = self.at(frame) {
+            // SAFETY: as in `get`.
+            unsafe { word.write(value) };
+        }
+    }
+    fn prepare(&mut self, frame: u32) -> bool {
+        let chunk = &mut self.0[((frame - OWN.0) / PER_CHUNK) as usize];
+        if *chunk == 0 {
+            *chunk = kmem::alloc_zeroed().unwrap_or(0);
+        }
+        *chunk != 0
+    }
+}
+
+/// Page tables in the kernel's frames.
+struct Live;
+
+impl Tables for Live {
+    fn table(&mut self, frame: u32) -> &mut [u64; tables::ENTRIES] {
+        // SAFETY: a table's frame is in the direct map and reached only here, under the space's lock.
+        unsafe { &mut *(direct(frame) as *mut [u64; tables::ENTRIES]) }
+    }
+    fn new_table(&mut self) -> Option<u32> {
+        kmem::alloc_zeroed()
+    }
+    fn free_table(&mut self, frame: u32) {
+        kmem::free_run(frame, 1);
+    }
+}
+
+/// All of it.
+struct Space {
+    root: u32,
+    vmas: Vmas,
+    frames: FrameTable<Chunks>,
+    grants: Grants,
+    /// Own frames that are mapped, now and at most.
+    resident: u32,
+    peak: u32,
+    faults: u64,
+}
+
+static SPACE: spin::Mutex<Space> = spin::Mutex::new(Space {
+    root: 0,
+    vmas: Vmas::new(),
+    frames: FrameTable::new(Chunks([0; CHUNKS]), OWN.0, OWN.1),
+    grants: Grants::new(),
+    resident: 0,
+    peak: 0,
+    faults: 0,
+});
+
+/// Makes the member's root table, whose upper half is the boot tables', and loads it; false when there is no memory.
+pub fn init() -> bool {
+    let Some(root) = kmem::alloc_zeroed() else { return false };
+    let boot = boot::root() as *const [u64; tables::ENTRIES];
+    // SAFETY: the boot root is static; nobody changes it any more.
+    Live.table(root)[tables::ENTRIES / 2..].copy_from_slice(unsafe { &(&(*boot))[tables::ENTRIES / 2..] });
+    SPACE.lock().root = root;
+    cpu::load_root(root);
+    true
+}
+
+/// Resolves a fault of the app, or of ours in the app's memory or in a view.
+pub fn fault(addr: usize, access: Access) -> Result<(), Bad> {
+    let Some(mut space) = SPACE.try_lock() else {
+        panic!("a fault at {addr:#x} while the address space was being changed");
+    };
+    space.faults += 1;
+    space.fault(addr, access)
+}
+
+/// Takes the monitor's notices.
+pub fn take_notices() {
+    door::notices(&mut |kind, arg| {
+        if kind == NOTICE_DROPPED {
+            let mut space = SPACE.lock();
+            space.frames.dropped(arg);
+            space.trim();
+        }
+    });
+}
+
+impl Space {
+    /// A fresh own frame; its contents are undefined.
+    fn new_frame(&mut self) -> Result<u32, Bad> {
+        if let Some(frame) = self.frames.take_free() {
+            return Ok(frame);
+        }
+        let mut gfns = [0; AHEAD];
+        let mut n = 0;
+        while n < AHEAD
+            && let Some(frame) = self.frames.take_number()
+        {
+            gfns[n] = frame.into();
+            n += 1;
+        }
+        let got = hypercall::populate(&gfns[..n]);
+        for (i, gfn) in gfns[..n].iter().enumerate().rev() {
+            if i < got {
+                self.frames.put_free(*gfn as u32);
+            } else {
+                self.frames.put_number(*gfn as u32);
+            }
+        }
+        self.frames.take_free().ok_or(Bad::NoMemory)
+    }
+
+    /// The bits of a present entry for a page of a range, without the right to write.
+    fn bits(addr: usize, vma: &Vma) -> u64 {
+        let mut bits = if vma.prot.is_empty() { 0 } else { PRESENT };
+        if addr < APP.1 {
+            bits |= USER;
+        }
+        if !vma.prot.contains(Prot::EXEC) {
+            bits |= tables::NO_EXECUTE;
+        }
+        bits | tables::ACCESSED | tables::DIRTY
+    }
+
+    fn set(&mut self, addr: usize, entry: u64) -> Result<(), Bad> {
+        if tables::set(&mut Live, self.root, addr, entry) { Ok(()) } else { Err(Bad::NoMemory) }
+    }
+
+    fn get(&self, addr: usize) -> u64 {
+        tables::get(&mut Live, self.root, addr)
+    }
+
+    fn set_own(&mut self, addr: usize, frame: u32, vma: &Vma) -> Result<(), Bad> {
+        let writable = if vma.prot.contains(Prot::WRITE) { WRITABLE } else { 0 };
+        self.set(addr, tables::to(frame) | Self::bits(addr, vma) | writable)?;
+        self.resident += 1;
+        self.peak = self.peak.max(self.resident);
+        Ok(())
+    }
+
+    /// Lets go of whatever an entry names.
+    fn release(frames: &mut FrameTable<Chunks>, grants: &mut Grants, resident: &mut u32, entry: u64) {
+        let frame = tables::frame(entry);
+        if entry & REMOTE != 0 {
+            frames.release_remote(frame);
+        } else if entry & GRANT != 0 {
+            grants.release(frame);
+        } else {
+            frames.release(frame);
+            *resident -= 1;
+        }
+    }
+
+    /// Empties the entries of a range.
+    fn empty(&mut self, start: usize, end: usize) {
+        let Self { frames, grants, resident, .. } = self;
+        let mut pages = 0;
+        tables::walk(&mut Live, self.root, start, end, true, &mut |addr, entry| {
+            Self::release(frames, grants, resident, *entry);
+            *entry = 0;
+            pages += 1;
+            if pages <= FLUSH_ALL {
+                cpu::flush_page(addr);
+            }
+        });
+        if pages > FLUSH_ALL {
+            cpu::flush_app();
+        }
+    }
+
+    /// What becomes due when something was let go: frames and grants go back, tokens are dropped.
+    fn settle(&mut self) {
+        self.grants.tidy(false);
+        self.trim();
+        self.drop_tokens();
+    }
+
+    fn drop_tokens(&mut self) {
+        while let Some(token) = self.frames.take_unwanted() {
+            door::ask(ASK_DROP, &[token]);
+        }
+    }
+
+    /// Gives free frames back to Xen beyond what is kept.
+    fn trim(&mut self) {
+        while self.frames.free_count() > KEEP_FREE + BATCH as u32 {
+            let mut gfns = [0; BATCH];
+            for gfn in &mut gfns {
+                *gfn = self.frames.take_free().unwrap_or(0).into();
+            }
+            // SAFETY: the frames are free.
+            unsafe { hypercall::unpopulate(&gfns) };
+            for gfn in gfns {
+                self.frames.put_number(gfn as u32);
+            }
+        }
+    }
+
+    fn protect(&mut self, start: usize, end: usize, prot: Prot) {
+        self.vmas.protect(start, end, prot);
+        let mut pages = 0;
+        for (at, vma) in self.vmas.within(start, end) {
+            let Self { frames, grants, resident, .. } = self;
+            tables::walk(&mut Live, self.root, at, vma.end, false, &mut |addr, entry| {
+                pages += 1;
+                if pages <= FLUSH_ALL {
+                    cpu::flush_page(addr);
+                }
+                if *entry & REMOTE != 0 {
+                    return;
+                }
+                let keep = *entry & (tables::to(u32::MAX) | COW | GRANT | GRANT_WRITABLE);
+                let may_write = match *entry & GRANT != 0 {
+                    true => vma.is_shared() && *entry & GRANT_WRITABLE != 0,
+                    false => *entry & COW == 0,
+                };
+                if vma.is_shared() && prot.contains(Prot::WRITE) && !may_write {
+                    // It was granted for reading: the next touch asks anew.
+                    Self::release(frames, grants, resident, *entry);
+                    *entry = 0;
+                    return;
+                }
+                let writable = if may_write && prot.contains(Prot::WRITE) { WRITABLE } else { 0 };
+                *entry = keep | Self::bits(addr, &vma) | writable;
+            });
+        }
+        if pages > FLUSH_ALL {
+            cpu::flush_app();
+        }
+    }
+
+    fn move_pages(&mut self, old: usize, old_len: usize, new: usize, new_len: usize) -> Result<(), MemError> {
+        let pieces = self.vmas.within(old, old + old_len);
+        if old != new {
+            self.empty(new, new + new_len);
+            self.vmas.remove(new, new + new_len);
+            let mut entries = Vec::new();
+            tables::walk(&mut Live, self.root, old, old + old_len, true, &mut |addr, entry| {
+                entries.push((addr, *entry));
+                *entry = 0;
+            });
+            cpu::flush_app();
+            self.vmas.remove(old, old + old_len);
+            for (addr, entry) in entries {
+                if !tables::set(&mut Live, self.root, addr - old + new, entry) {
+                    let Self { frames, grants, resident, .. } = self;
+                    Self::release(frames, grants, resident, entry);
+                }
+            }
+        }
+        let last = pieces.len().saturating_sub(1);
+        for (i, (at, vma)) in pieces.into_iter().enumerate() {
+            let end = if i == last { new + new_len } else { vma.end - old + new };
+            self.vmas.insert(at - old + new, Vma { end, ..vma });
+        }
+        self.settle();
+        Ok(())
+    }
+}
+
+/// Maps over whatever was there; the range was checked.
+pub fn map(addr: usize, len: usize, prot: Prot, backing: Backing) {
+    let mut space = SPACE.lock();
+    space.empty(addr, addr + len);
+    space.vmas.insert(addr, Vma { end: addr + len, prot, backing });
+    space.settle();
+}
+
+/// See `Machine::protect`.
+pub fn protect(addr: usize, len: usize, prot: Prot) {
+    SPACE.lock().protect(addr, addr + len, prot);
+}
+
+/// See `Machine::unmap`.
+pub fn unmap(addr: usize, len: usize) {
+    let mut space = SPACE.lock();
+    space.empty(addr, addr + len);
+    space.vmas.remove(addr, addr + len);
+    space.settle();
+}
+
+/// See `Machine::move_pages`.
+pub fn move_pages(old: usize, old_len: usize, new: usize, new_len: usize) -> Result<(), MemError> {
+    SPACE.lock().move_pages(old, old_len, new, new_len)
+}
+
+/// See `Machine::discard`.
+pub fn discard(addr: usize, len: usize) {
+    let mut space = SPACE.lock();
+    space.empty(addr, addr + len);
+    space.settle();
+}
+
+/// See `Machine::resident`.
+pub fn resident(addr: usize, out: &mut [u8]) {
+    let space = SPACE.lock();
+    for (i, page) in out.iter_mut().enumerate() {
+        *page = (space.get(addr + i * PAGE_SIZE) != 0).into();
+    }
+}
+
+/// Maps fresh frames for the kernel; false when there is no memory.
+pub fn map_kernel(addr: usize, pages: usize) -> bool {
+    let space = SPACE.lock();
+    for i in 0..pages {
+        let Some(frame) = kmem::alloc_zeroed() else { return false };
+        let entry =
+            tables::to(frame) | PRESENT | WRITABLE | tables::NO_EXECUTE | tables::ACCESSED | tables::DIRTY;
+        if !tables::set(&mut Live, space.root, addr + i * PAGE_SIZE, entry) {
+            kmem::free_run(frame, 1);
+            return false;
+        }
+    }
+    true
+}
+
+/// Undoes [`map_kernel`], as far as it came.
+pub fn unmap_kernel(addr: usize, pages: usize) {
+    let space = SPACE.lock();
+    tables::walk(&mut Live, space.root, addr, addr + pages * PAGE_SIZE, false, &mut |addr, entry| {
+        kmem::free_run(tables::frame(*entry), 1);
+        *entry = 0;
+        cpu::flush_page(addr);
+    });
+}
+
+/// Maps pages of a region that came with a command, from page `first` on, at their place in the view at `view`.
+pub fn preload(id: u64, view: usize, first: u64, writable: bool, list: &[PageGrant]) -> Result<(), Bad> {
+    let mut space = SPACE.lock();
+    for (i, part) in list.chunks(AROUND).enumerate() {
+        let page = Page { id, index: first + (i * AROUND) as u64, writable };
+        let (frames, n) = space.grants.map(page, part)?;
+        let addr = view + page.index as usize * PAGE_SIZE;
+        let Some((_, vma)) = space.vmas.at(addr) else { return Err(Bad::Unmapped) };
+        for (i, frame) in frames[..n].iter().enumerate() {
+            space.set_grant(addr + i * PAGE_SIZE, *frame, writable, &vma)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is known of the member's use.
+pub fn usage() -> Usage {
+    let space = SPACE.lock();
+    Usage {
+        max_rss_kib: u64::from(space.peak) * (PAGE_SIZE as u64 / 1024),
+        minor_faults: space.faults,
+        ..Usage::default()
+    }
+}
+
+/// At the end of a member: gives back what no clone wants, if some want the rest.
+pub fn give_back() {
+    let mut space = SPACE.lock();
+    space.grants.tidy(true);
+    if !space.frames.has_tokens_out() {
+        return;
+    }
+    let mut gfns = [0; BATCH];
+    let mut n = 0;
+    let flush = |gfns: &[u64]| {
+        // SAFETY: the app does not run any more, and no token names the frames.
+        unsafe { hypercall::unpopulate(gfns) };
+    };
+    space.frames.unfrozen(|frame| {
+        gfns[n] = frame.into();
+        n += 1;
+        if n == BATCH {
+            flush(&gfns);
+            n = 0;
+        }
+    });
+    flush(&gfns[..n]);
+}
+
+const _: () = assert!(layout::OWN.1 <= layout::GRANTS.0);

@@ -1,0 +1,161 @@
+//! Page faults: the first touch of a page, a write to one that may be frozen, an ancestor's page.
+
+use abi::mm::PAGE_SIZE;
+use platform::{Backing, Prot};
+use protocol::xen::{ASK_FRAMES, PageGrant};
+
+use super::{Access, Bad, Live, Space};
+use crate::grants::{AROUND, Page};
+use crate::layout::{APP, direct};
+use crate::tables::{self, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, WRITABLE};
+use crate::vmas::{Vma, region_page};
+use crate::{cpu, door, hypercall};
+
+/// Pages asked for around one of a view of the kernel's, or of a shared mapping: rings and the like are touched in part.
+const AROUND_SHARED: usize = 4;
+
+impl Space {
+    /// Resolves a fault.
+    pub(super) fn fault(&mut self, addr: usize, access: Access) -> Result<(), Bad> {
+        let (start, vma) = self.vmas.at(addr).ok_or(Bad::Unmapped)?;
+        let allowed = match access {
+            Access::Read => !vma.prot.is_empty(),
+            Access::Write => vma.prot.contains(Prot::WRITE),
+            Access::Fetch => vma.prot.contains(Prot::EXEC),
+        };
+        if !allowed {
+            return Err(Bad::Rights);
+        }
+        let page = addr & !(PAGE_SIZE - 1);
+        let entry = self.get(page);
+        if entry == 0 {
+            self.first_touch(page, start, &vma, access)
+        } else if entry & REMOTE != 0 {
+            self.pull(page, &vma)
+        } else if access == Access::Write && entry & WRITABLE == 0 {
+            self.write(page, start, &vma, entry)
+        } else {
+            // The entry allows it; an older one was still cached.
+            cpu::flush_page(page);
+            Ok(())
+        }
+    }
+
+    fn first_touch(&mut self, page: usize, start: usize, vma: &Vma, access: Access) -> Result<(), Bad> {
+        let Backing::Region { id, offset, shared } = vma.backing else {
+            let frame = self.new_frame()?;
+            // SAFETY: the frame is fresh.
+            unsafe { (direct(frame) as *mut u8).write_bytes(0, PAGE_SIZE) };
+            return self.set_own(page, frame, vma);
+        };
+        let index = region_page(start, page, offset);
+        if !shared && access == Access::Write {
+            let frame = self.new_frame()?;
+            if let Err(bad) = self.grants.copy(Page { id, index, writable: false }, frame) {
+                self.frames.release(frame);
+                return Err(bad);
+            }
+            self.grants.tidy(false);
+            return self.set_own(page, frame, vma);
+        }
+        let writable = shared && vma.prot.contains(Prot::WRITE);
+        let wanted = Page { id, index, writable };
+        if let Some(frame) = self.grants.share(wanted) {
+            return self.set_grant(page, frame, writable, vma);
+        }
+        let most = if shared || page >= APP.1 { AROUND_SHARED } else { AROUND };
+        let mut count = 1;
+        while count < most {
+            let next = page + count * PAGE_SIZE;
+            let known = Page { index: index + count as u64, ..wanted };
+            if next >= vma.end || self.get(next) != 0 || self.grants.has(known) {
+                break;
+            }
+            count += 1;
+        }
+        let (frames, n) = self.grants.fetch(wanted, count)?;
+        for (i, frame) in frames[..n].iter().enumerate() {
+            self.set_grant(page + i * PAGE_SIZE, *frame, writable, vma)?;
+        }
+        self.grants.tidy(false);
+        Ok(())
+    }
+
+    /// Puts a region's page in place.
+    pub(super) fn set_grant(
+        &mut self,
+        addr: usize,
+        frame: u32,
+        writable: bool,
+        vma: &Vma,
+    ) -> Result<(), Bad> {
+        let rights = if writable { WRITABLE | GRANT_WRITABLE } else { 0 };
+        self.set(addr, tables::to(frame) | Self::bits(addr, vma) | GRANT | rights)
+    }
+
+    /// A write to a page that is there, in a range that may be written to.
+    fn write(&mut self, page: usize, start: usize, vma: &Vma, entry: u64) -> Result<(), Bad> {
+        let old = tables::frame(entry);
+        if entry & GRANT != 0 && vma.is_shared() {
+            // It was granted for reading.
+            self.empty(page, page + PAGE_SIZE);
+            return self.first_touch(page, start, vma, Access::Write);
+        }
+        if entry & GRANT == 0 && (entry & COW == 0 || !self.frames.is_frozen(old)) {
+            self.set(page, entry & !COW | WRITABLE | PRESENT)?;
+            cpu::flush_page(page);
+            return Ok(());
+        }
+        let new = self.new_frame()?;
+        // SAFETY: the new frame is fresh; the old one is mapped and does not change.
+        unsafe {
+            core::ptr::copy_nonoverlapping(direct(old) as *const u8, direct(new) as *mut u8, PAGE_SIZE)
+        };
+        self.set_own(page, new, vma)?;
+        cpu::flush_page(page);
+        let Self { frames, grants, resident, .. } = self;
+        Self::release(frames, grants, resident, entry);
+        self.grants.tidy(false);
+        Ok(())
+    }
+
+    /// Copies an ancestor's page, and those behind it that are the same ancestor's.
+    fn pull(&mut self, page: usize, vma: &Vma) -> Result<(), Bad> {
+        let token = self.frames.token_of(tables::frame(self.get(page))).ok_or(Bad::NoMemory)?;
+        let mut gfns = [0u64; AROUND];
+        let mut count = 0;
+        while count < AROUND && page + count * PAGE_SIZE < vma.end {
+            let entry = tables::get(&mut Live, self.root, page + count * PAGE_SIZE);
+            let frame = tables::frame(entry);
+            if entry & REMOTE == 0 || self.frames.token_of(frame) != Some(token) {
+                break;
+            }
+            gfns[count] = frame.into();
+            count += 1;
+        }
+        let gfns = &gfns[..count];
+        let count = hypercall::populate(gfns);
+        if count == 0 {
+            return Err(Bad::NoMemory);
+        }
+        let gfns = &gfns[..count];
+        door::put_all(gfns);
+        let got = door::ask(ASK_FRAMES, &[token, count as u64]).clamp(0, count as i64) as usize;
+        let mut ops = [hypercall::whole_page(0, 0, 0); AROUND];
+        for (i, (op, gfn)) in ops.iter_mut().zip(gfns).enumerate() {
+            let grant: PageGrant = door::get(i);
+            *op = hypercall::whole_page(grant.domid, grant.gref, *gfn as u32);
+        }
+        // SAFETY: the frames were just populated; no present entry leads to them.
+        unsafe { hypercall::copy_grants(&mut ops[..got]) };
+        let good = ops[..got].iter().take_while(|op| op.status == 0).count();
+        // SAFETY: nobody uses these.
+        unsafe { hypercall::unpopulate(&gfns[good..]) };
+        for (i, gfn) in gfns[..good].iter().enumerate() {
+            self.frames.adopt(*gfn as u32);
+            self.set_own(page + i * PAGE_SIZE, *gfn as u32, vma)?;
+        }
+        self.drop_tokens();
+        if good == 0 { Err(Bad::NoMemory) } else { Ok(()) }
+    }
+}

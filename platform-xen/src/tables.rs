@@ -1,0 +1,140 @@
+//! Page tables: entries and the walk over them. Pure logic over memory that the caller reaches.
+//!
+//! An entry that is zero maps nothing. One that is not present but not zero keeps its frame: it is either remote (an
+//! ancestor's, to be copied at the first touch) or hidden (mapped without rights).
+
+use abi::mm::PAGE_SIZE;
+use x86_64::structures::paging::PageTableFlags as F;
+
+/// Entries of a table.
+pub const ENTRIES: usize = 512;
+const LEVELS: u32 = 4;
+
+/// The entry can be used.
+pub const PRESENT: u64 = F::PRESENT.bits();
+pub const WRITABLE: u64 = F::WRITABLE.bits();
+pub const USER: u64 = F::USER_ACCESSIBLE.bits();
+pub const NO_EXECUTE: u64 = F::NO_EXECUTE.bits();
+pub const ACCESSED: u64 = F::ACCESSED.bits();
+pub const DIRTY: u64 = F::DIRTY.bits();
+/// Ours: an own frame that may be frozen, so that a write must ask first.
+pub const COW: u64 = F::BIT_9.bits();
+/// Ours: a page of a region, mapped at a number set aside for that.
+pub const GRANT: u64 = F::BIT_10.bits();
+/// Ours, of a region's page: it was granted for writing. Of an entry that is not present: remote.
+pub const GRANT_WRITABLE: u64 = F::BIT_11.bits();
+/// Ours: an ancestor's frame.
+pub const REMOTE: u64 = F::BIT_52.bits();
+const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+
+/// The frame of an entry.
+pub const fn frame(entry: u64) -> u32 {
+    ((entry & ADDRESS) >> 12) as u32
+}
+
+/// An entry's address bits for a frame.
+pub const fn to(frame: u32) -> u64 {
+    (frame as u64) << 12
+}
+
+/// How tables are reached.
+pub trait Tables {
+    /// The table in a frame.
+    fn table(&mut self, frame: u32) -> &mut [u64; ENTRIES];
+    /// A frame for a table, zeroed.
+    fn new_table(&mut self) -> Option<u32>;
+    /// A table is of no use any more.
+    fn free_table(&mut self, frame: u32);
+}
+
+const fn index(addr: usize, level: u32) -> usize {
+    addr >> (12 + 9 * (level - 1)) & (ENTRIES - 1)
+}
+
+/// Bytes that an entry of a table of this level maps.
+const fn span(level: u32) -> usize {
+    PAGE_SIZE << (9 * (level - 1))
+}
+
+/// The entry of a page; 0 where there is no table.
+pub fn get(tables: &mut impl Tables, root: u32, addr: usize) -> u64 {
+    let mut at = root;
+    for level in (2..=LEVELS).rev() {
+        let entry = tables.table(at)[index(addr, level)];
+        if entry & PRESENT == 0 {
+            return 0;
+        }
+        at = frame(entry);
+    }
+    tables.table(at)[index(addr, 1)]
+}
+
+/// Sets the entry of a page; false when there is no memory for a table.
+pub fn set(tables: &mut impl Tables, root: u32, addr: usize, entry: u64) -> bool {
+    let mut at = root;
+    for level in (2..=LEVELS).rev() {
+        let slot = index(addr, level);
+        let mut next = tables.table(at)[slot];
+        if next & PRESENT == 0 {
+            let Some(new) = tables.new_table() else { return false };
+            next = to(new) | PRESENT | WRITABLE | USER;
+            tables.table(at)[slot] = next;
+        }
+        at = frame(next);
+    }
+    tables.table(at)[index(addr, 1)] = entry;
+    true
+}
+
+/// Calls `f` with every entry in `start..end` that is not zero, for it to change. With `free`, tables whose whole span is
+/// in the range and that are empty afterwards are freed.
+pub fn walk(
+    tables: &mut impl Tables,
+    root: u32,
+    start: usize,
+    end: usize,
+    free: bool,
+    f: &mut dyn FnMut(usize, &mut u64),
+) {
+    if start < end {
+        level_walk(tables, root, LEVELS, start, end - 1, free, f);
+    }
+}
+
+/// `last` is the last byte. Addresses of the upper half keep their high bits through `start`.
+fn level_walk(
+    tables: &mut impl Tables,
+    table: u32,
+    level: u32,
+    start: usize,
+    last: usize,
+    free: bool,
+    f: &mut dyn FnMut(usize, &mut u64),
+) {
+    let mut addr = start;
+    loop {
+        let slot = index(addr, level);
+        let slot_last = addr | (span(level) - 1);
+        let entry = tables.table(table)[slot];
+        if level == 1 {
+            if entry != 0 {
+                f(addr & !(PAGE_SIZE - 1), &mut tables.table(table)[slot]);
+            }
+        } else if entry & PRESENT != 0 {
+            let below = frame(entry);
+            level_walk(tables, below, level - 1, addr, slot_last.min(last), free, f);
+            let whole = addr & (span(level) - 1) == 0 && slot_last <= last;
+            if free && whole && tables.table(below).iter().all(|e| *e == 0) {
+                tables.table(table)[slot] = 0;
+                tables.free_table(below);
+            }
+        }
+        if slot_last >= last {
+            return;
+        }
+        addr = slot_last + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;
