@@ -83,7 +83,7 @@ fn sys_clone3(cx: &mut Cx<'_>, args: Addr, size: usize) -> SysResult<usize> {
     cx.read_bytes(args.0, &mut a.as_mut_bytes()[..known])?;
     for off in known..size {
         let mut byte = [0u8];
-        cx.read_bytes(args.0 + off, &mut byte)?;
+        cx.read_bytes(args.0.checked_add(off).ok_or(Errno::EFAULT)?, &mut byte)?;
         if byte[0] != 0 {
             return Err(Errno::E2BIG);
         }

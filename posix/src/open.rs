@@ -112,7 +112,8 @@ fn sys_openat2(
     for extra in (OPEN_HOW_SIZE_VER0..size.min(4096)).step_by(8) {
         let mut word = [0u8; 8];
         let n = word.len().min(size - extra);
-        cx.read_bytes(how.addr() as usize + extra, &mut word[..n])?;
+        let at = (how.addr() as usize).checked_add(extra).ok_or(Errno::EFAULT)?;
+        cx.read_bytes(at, &mut word[..n])?;
         if word != [0; 8] {
             return Err(Errno::E2BIG);
         }

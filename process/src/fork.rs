@@ -47,8 +47,13 @@ pub fn fork(me: &Arc<Thread>, flags: CloneFlags, exit_signal: u32) -> SysResult<
     let answer = k.host.call_alone(Op::ForkPrepare, &[exit_signal.into(), prepare_flags(flags)])?;
     let pid = answer.ret() as u32;
     let slot = answer.value(0) as u32;
-    let region = answer.region(0).ok_or(Errno::EAGAIN)?;
+    let region = answer.region(0);
     drop((answer, recalled));
+    let Some(region) = region else {
+        // Undo: as below.
+        k.host.post(Op::ForkDone, &[pid.into(), 0], &[])?;
+        return Err(Errno::ENOMEM);
+    };
 
     // 4. The platform clones memory copy-on-write.
     let plan = ClonePlan { control_region: region.id, slot, pid };

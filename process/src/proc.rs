@@ -93,11 +93,17 @@ impl Process {
 
     /// What a new process has from its parent, beside memory, descriptors and signals.
     pub fn inherit(&self, parent: &Process) {
-        *self.creds.lock() = parent.creds.lock().clone();
-        *self.attrs.lock() = parent.attrs.lock().for_child();
-        *self.rlimits.lock() = *parent.rlimits.lock();
-        *self.image.lock() = parent.image.lock().clone();
-        *self.program.lock() = parent.program.lock().clone();
+        // One lock after the other, not the child's within the parent's.
+        let creds = parent.creds.lock().clone();
+        *self.creds.lock() = creds;
+        let attrs = parent.attrs.lock().for_child();
+        *self.attrs.lock() = attrs;
+        let rlimits = *parent.rlimits.lock();
+        *self.rlimits.lock() = rlimits;
+        let image = parent.image.lock().clone();
+        *self.image.lock() = image;
+        let program = parent.program.lock().clone();
+        *self.program.lock() = program;
         self.umask.store(parent.umask.load(Ordering::Relaxed), Ordering::Relaxed);
         self.personality.store(parent.personality.load(Ordering::Relaxed), Ordering::Relaxed);
     }

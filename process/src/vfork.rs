@@ -44,7 +44,11 @@ pub fn start(
     {
         Ok(t) => t,
         Err(e) => {
-            // The prepared process is undone; nothing of it ran.
+            // The prepared process is undone; nothing of it ran. The monitor takes back what it held, so that dropping its
+            // descriptors must not close the parent's.
+            if !flags.contains(CloneFlags::CLONE_FILES) {
+                child.fds.forget_all();
+            }
             let _ = k.host.post(Op::ForkDone, &[pid.into(), 0], &[]);
             return Err(e);
         }

@@ -213,11 +213,13 @@ impl Host {
     }
 
     /// A request without data, during which no other thread of the member runs: what the monitor sees of it then stays so
-    /// until the caller lets others run.
+    /// until the caller lets others run. The answer counts although a region of it could not be taken: it is missing then.
     pub fn call_alone(&self, op: Op, args: &[u64]) -> SysResult<Answer<'_>> {
         let mut out = self.begin(op);
         out.alone = true;
-        out.send(args)
+        let (answer, _) = out.exchange(args);
+        from_ret(answer.reply.ret)?;
+        Ok(answer)
     }
 
     /// A request with data.
@@ -306,7 +308,13 @@ impl<'h> Outgoing<'h> {
     }
 
     /// As [`Outgoing::send`], but a negative result comes with the rest of the reply ([`Answer::error`]).
-    pub fn send_raw(mut self, args: &[u64]) -> SysResult<Answer<'h>> {
+    pub fn send_raw(self, args: &[u64]) -> SysResult<Answer<'h>> {
+        let (answer, whole) = self.exchange(args);
+        if whole { Ok(answer) } else { Err(Errno::ENOMEM) }
+    }
+
+    /// Submits and waits; the reply, without the regions that could not be taken, and whether it has all.
+    fn exchange(mut self, args: &[u64]) -> (Answer<'h>, bool) {
         self.submit(args, 0);
         let (control, slot) = (self.control.clone(), self.slot);
         let mut done = || MemberSide::is_done(&control, slot);
@@ -316,14 +324,15 @@ impl<'h> Outgoing<'h> {
         if !done() {
             (self.host.hooks.block)(EV_REPLY, &mut done);
         }
-        let reply = MemberSide::reply(&control, slot);
-        let answer = Answer { host: self.host, control, slot, reply };
-        for (i, r) in reply.regions.iter().enumerate() {
-            if reply.deliver & (1 << i) != 0 {
-                self.host.platform.accept(r.id, r.size).map_err(|_| Errno::ENOMEM)?;
+        let mut reply = MemberSide::reply(&control, slot);
+        let mut whole = true;
+        for (i, r) in reply.regions.iter_mut().enumerate() {
+            if reply.deliver & (1 << i) != 0 && self.host.platform.accept(r.id, r.size).is_err() {
+                *r = RegionRef::default();
+                whole = false;
             }
         }
-        Ok(answer)
+        (Answer { host: self.host, control, slot, reply }, whole)
     }
 }
 

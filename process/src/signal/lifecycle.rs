@@ -18,7 +18,8 @@ impl ThreadSignals {
 
     /// A child that shares its parent's memory for a while (vfork) also keeps the alternative stack.
     pub fn inherit_altstack(&self, from: &ThreadSignals) {
-        *self.altstack.lock() = *from.altstack.lock();
+        let altstack = *from.altstack.lock();
+        *self.altstack.lock() = altstack;
     }
 
     fn clear(&self) {
