@@ -32,7 +32,6 @@ pub struct File {
 
 #[derive(Default)]
 struct Server {
-    fake: Option<&'static Fake>,
     files: BTreeMap<u32, File>,
     closed: Vec<u32>,
     log: Vec<Op>,
@@ -64,7 +63,15 @@ const HOOKS: Hooks = Hooks {
 impl Lab {
     /// A fresh member.
     pub fn new() -> Self {
-        let server: Arc<Mutex<Server>> = Arc::default();
+        Self::member(Arc::default(), Arc::new(AtomicU32::new(1)))
+    }
+
+    /// Another member of the same family. What one is told of descriptions is published to it alone.
+    pub fn beside(&self) -> Self {
+        Self::member(self.server.clone(), self.next.clone())
+    }
+
+    fn member(server: Arc<Mutex<Server>>, next: Arc<AtomicU32>) -> Self {
         let answering = server.clone();
         let fake = Fake::new(std::boxed::Box::new(move |request, data| {
             let mut s = lock(&answering);
@@ -74,9 +81,8 @@ impl Lab {
                 Err(e) => (Reply { ret: -i64::from(e.0), ..Reply::default() }, Vec::new()),
             }
         }));
-        lock(&server).fake = Some(fake);
         let host = std::boxed::Box::leak(std::boxed::Box::new(Host::new(fake, HOOKS)));
-        Self { fake, host, server, next: Arc::new(AtomicU32::new(1)) }
+        Self { fake, host, server, next }
     }
 
     fn number(&self) -> u32 {
@@ -164,6 +170,13 @@ impl Lab {
             flags,
             true,
         )
+    }
+
+    /// A description of another member of the family, held here too from now on.
+    pub fn share(&self, desc: u32, flags: u32) -> Arc<OpenFile> {
+        let kind = Kind::File as u32;
+        let info = DescInfo { desc, kind, mode: 0o100644, flags, ..DescInfo::default() };
+        OpenFile::new(self.host, info, None, false)
     }
 
     /// Looks at or changes a file behind the member's back.

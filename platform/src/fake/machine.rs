@@ -103,6 +103,10 @@ impl Machine for Fake {
     }
 
     fn create_context(&self, entry: fn(usize) -> !, arg: usize) -> Result<ContextId, MemError> {
+        let left = |n: u64| n.checked_sub(1);
+        self.contexts_left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
+            .map_err(|_| MemError::NoMemory)?;
         Ok(self.contexts.create(Box::new(move || entry(arg))))
     }
     fn current_context(&self) -> ContextId {

@@ -33,9 +33,12 @@ pub type Monitor = Box<dyn FnMut(&Request, &[u8]) -> (Reply, Vec<u8>) + Send>;
 /// What user mode is: runs when a context enters it, and never comes back.
 pub type User = Box<dyn Fn(&TrapFrame) + Send + Sync>;
 
+/// What cloning the member comes to.
+pub type Cloning = Box<dyn FnMut(&ClonePlan) -> Result<Cloned, CloneError> + Send>;
+
 /// The platform.
 pub struct Fake {
-    control: RegionView,
+    control: Mutex<RegionView>,
     family: RegionView,
     events: RegionView,
     side: Mutex<MonitorSide>,
@@ -44,6 +47,8 @@ pub struct Fake {
     pages: Mutex<Pages>,
     contexts: Arc<Contexts>,
     user: Mutex<Option<&'static User>>,
+    cloning: Mutex<Option<Cloning>>,
+    contexts_left: AtomicU64,
     when_idle: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     now: AtomicU64,
     idle: AtomicU64,
@@ -59,7 +64,7 @@ impl Fake {
     /// A platform whose monitor answers as the closure says. Platforms live as long as the program.
     pub fn new(monitor: Monitor) -> &'static Self {
         Box::leak(Box::new(Self {
-            control: region::new(control::REGION_SIZE),
+            control: Mutex::new(region::new(control::REGION_SIZE)),
             family: region::new(family::REGION_SIZE),
             events: region::new(events::SLOT_SIZE * (SLOT as usize + 1)),
             side: Mutex::new(MonitorSide::new()),
@@ -68,6 +73,8 @@ impl Fake {
             pages: Mutex::new(Pages::default()),
             contexts: Arc::default(),
             user: Mutex::new(None),
+            cloning: Mutex::new(None),
+            contexts_left: AtomicU64::new(u64::MAX),
             when_idle: Mutex::new(None),
             now: AtomicU64::new(1_000_000_000),
             idle: AtomicU64::new(0),
@@ -82,6 +89,17 @@ impl Fake {
     /// Says what user mode is.
     pub fn set_user(&self, user: User) {
         *lock(&self.user) = Some(Box::leak(Box::new(user)));
+    }
+
+    /// Says what cloning the member comes to: [`Cloned::Child`] makes this very member the child, with a fresh control
+    /// region. `None`: there is no room for another member.
+    pub fn set_cloning(&self, cloning: Option<Cloning>) {
+        *lock(&self.cloning) = cloning;
+    }
+
+    /// How many contexts can still be made.
+    pub fn limit_contexts(&self, left: u64) {
+        self.contexts_left.store(left, Ordering::SeqCst);
     }
 
     /// Runs `first` on a fresh context until some context calls [`crate::Machine::exit`]; a panic in a context is the
@@ -103,8 +121,8 @@ impl Fake {
     }
 
     /// The member's part of the inbox and what the monitor publishes, for a test that plays the monitor.
-    pub fn monitor_view(&self) -> (&RegionView, &RegionView) {
-        (&self.control, &self.family)
+    pub fn monitor_view(&self) -> (RegionView, &RegionView) {
+        (self.control(), &self.family)
     }
 
     /// Marks an event pending for the member, as another member would.
@@ -128,15 +146,16 @@ impl Fake {
 
     /// Answers all requests that are there.
     fn serve(&self) {
+        let control = self.control();
         loop {
-            let next = lock(&self.side).next(&self.control);
+            let next = lock(&self.side).next(&control);
             let Some((slot, request)) = next else { return };
             let mut data = std::vec![0; request.data_len as usize];
-            self.control.read(data_at(slot), &mut data);
+            control.read(data_at(slot), &mut data);
             let (mut reply, data) = (lock(&self.monitor))(&request, &data);
-            self.control.write(data_at(slot), &data);
+            control.write(data_at(slot), &data);
             reply.data_len = data.len() as u32;
-            lock(&self.side).complete(&self.control, slot, request.flags & NOREPLY != 0, &reply);
+            lock(&self.side).complete(&control, slot, request.flags & NOREPLY != 0, &reply);
             events::post(&self.events, SLOT, EV_REPLY);
         }
     }
@@ -208,7 +227,7 @@ impl Events for Fake {
 
 impl Regions for Fake {
     fn control(&self) -> RegionView {
-        self.control.clone()
+        lock(&self.control).clone()
     }
     fn family(&self) -> RegionView {
         self.family.clone()
@@ -226,8 +245,12 @@ impl Regions for Fake {
 }
 
 impl CloneMember for Fake {
-    /// One test program is one member: there is never room for another.
-    fn clone_member(&self, _plan: &ClonePlan) -> Result<Cloned, CloneError> {
-        Err(CloneError::NoMemory)
+    fn clone_member(&self, plan: &ClonePlan) -> Result<Cloned, CloneError> {
+        let cloned = lock(&self.cloning).as_mut().map_or(Err(CloneError::NoMemory), |c| c(plan))?;
+        if let Cloned::Child(_) = cloned {
+            *lock(&self.control) = region::new(control::REGION_SIZE);
+            *lock(&self.side) = MonitorSide::new();
+        }
+        Ok(cloned)
     }
 }

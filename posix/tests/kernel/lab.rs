@@ -5,7 +5,9 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
+use abi::Errno;
 use abi::nr::*;
+use abi::process::RLIMIT_NOFILE;
 use abi::regs::{KIND_FAULT, KIND_KICK, KIND_SYSCALL, RFLAGS_DEFAULT, TrapFrame};
 use abi::signal::{KernelSigAction, SA_RESTORER, SigInfo, SigSet, UContext};
 use offshoot_posix as posix;
@@ -33,10 +35,14 @@ pub const PID: u32 = 2;
 type Body = Box<dyn FnOnce(&App) + Send>;
 type Handler = Arc<dyn Fn(&App, &SigInfo, usize) + Send + Sync>;
 
+/// What the monitor answers, where a plain yes will not do.
+pub type Answers = Box<dyn FnMut(&Request, &[u8]) -> Option<(Reply, Vec<u8>)> + Send>;
+
 /// What outlives a run: one kernel per test program.
 struct Lab {
     fake: &'static Fake,
     requests: Mutex<Vec<Request>>,
+    answers: Mutex<Option<Answers>>,
     bodies: Mutex<HashMap<u64, Body>>,
     handlers: Mutex<Vec<Handler>>,
 }
@@ -54,7 +60,13 @@ fn lab() -> &'static Lab {
             body(&app);
             app.call(SYS_exit, &[]);
         }));
-        Lab { fake, requests: Mutex::default(), bodies: Mutex::default(), handlers: Mutex::default() }
+        Lab {
+            fake,
+            requests: Mutex::default(),
+            answers: Mutex::default(),
+            bodies: Mutex::default(),
+            handlers: Mutex::default(),
+        }
     })
 }
 
@@ -62,10 +74,21 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(|e| e.into_inner())
 }
 
-/// Remembers the request and says yes.
-fn monitor(request: &Request, _data: &[u8]) -> (Reply, Vec<u8>) {
+/// Remembers the request and says yes, or what the test has it say.
+fn monitor(request: &Request, data: &[u8]) -> (Reply, Vec<u8>) {
     lock(&lab().requests).push(*request);
-    (Reply::default(), Vec::new())
+    let special = lock(&lab().answers).as_mut().and_then(|answers| answers(request, data));
+    special.unwrap_or_default()
+}
+
+/// An error as an answer.
+pub fn refusal(e: Errno) -> Option<(Reply, Vec<u8>)> {
+    Some((Reply { ret: error(e), ..Reply::default() }, Vec::new()))
+}
+
+/// What a system call gives for an error.
+pub fn error(e: Errno) -> i64 {
+    -i64::from(e.0)
 }
 
 fn enter(mut frame: TrapFrame) -> ! {
@@ -78,12 +101,16 @@ pub fn run(program: impl FnOnce(&App) + Send + 'static) -> Vec<Request> {
     let _alone = lock(&ONE_AT_A_TIME);
     let lab = lab();
     lock(&lab.requests).clear();
+    *lock(&lab.answers) = None;
+    lab.fake.set_cloning(None);
+    lab.fake.limit_contexts(u64::MAX);
     lab.fake.run(Box::new(move || {
         let k = kernel();
         k.sched.forget_others();
         process::futex::child();
         let mm = Arc::new(AddressSpace::new(0xfff_0000_0000));
         let p = Process::new(PID, mm, Arc::new(FdTable::default()), Arc::new(ProcessSignals::default()));
+        p.rlimits.lock()[RLIMIT_NOFILE as usize] = (1024, 4096);
         let thread = Thread::new(PID, p.clone(), Some(k.platform.current_context()));
         p.threads.lock().push(thread.clone());
         *k.processes.lock() = vec![p];
@@ -254,6 +281,16 @@ impl App {
     /// The mask that a handler's frame gives back.
     pub fn saved_mask(&self, context: usize) -> SigSet {
         self.read::<UContext>(context).uc_sigmask
+    }
+
+    /// Says what the monitor answers from now on.
+    pub fn answer(&self, answers: impl FnMut(&Request, &[u8]) -> Option<(Reply, Vec<u8>)> + Send + 'static) {
+        *lock(&lab().answers) = Some(Box::new(answers));
+    }
+
+    /// The requests made since the last look.
+    pub fn requests(&self) -> Vec<Request> {
+        std::mem::take(&mut *lock(&lab().requests))
     }
 
     /// The monotonic time.

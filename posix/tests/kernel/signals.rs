@@ -212,7 +212,7 @@ fn stop_and_continue() {
         let others = log.clone();
         fake.when_idle(Box::new(move || {
             others.add(0);
-            protocol::inbox::push(fake.monitor_view().0, &Message::Continue { target: PID });
+            protocol::inbox::push(&fake.monitor_view().0, &Message::Continue { target: PID });
             fake.post(protocol::EV_INBOX);
         }));
         kill(app, SIGTSTP);

@@ -34,6 +34,8 @@ mod socket;
 mod stream;
 
 #[cfg(test)]
+mod delegation_tests;
+#[cfg(test)]
 mod tests;
 
 pub use attach::Attachment;
@@ -510,7 +512,8 @@ impl OpenFile {
     fn with_body(&self, body: Body) -> Arc<Self> {
         let flags = self.local_flags.load(Ordering::Relaxed);
         let copy = Self::make(self.host, self.info, self.kind, body, flags);
-        copy.set_owner(|o| *o = self.owner());
+        let owner = self.owner();
+        copy.set_owner(|o| *o = owner);
         Arc::new(copy)
     }
 }
