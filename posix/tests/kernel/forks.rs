@@ -126,18 +126,6 @@ fn the_platform_cannot_clone() {
 }
 
 #[test]
-fn a_limit_of_no_processes() {
-    run(|app| {
-        let limit = app.place([0u64, u64::MAX]);
-        let nproc = abi::process::RLIMIT_NPROC as usize;
-        assert_eq!(app.call(SYS_prlimit64, &[0, nproc, limit, 0]), 0);
-        app.requests();
-        assert_eq!(app.call(SYS_fork, &[]), error(Errno::EAGAIN));
-        assert_eq!(ops(&app.requests()), []);
-    });
-}
-
-#[test]
 fn a_vfork_child_without_a_context() {
     run(|app| {
         app.answer(|r, _| {
