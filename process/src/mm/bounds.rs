@@ -14,7 +14,7 @@ impl AddressSpace {
     pub(super) fn may_expand(&self, st: &State, more: Totals, gone: Totals) -> SysResult<()> {
         let member = self.limit.load(Ordering::Relaxed);
         let (space, data) = {
-            let limits = current().process.rlimits.lock().clone();
+            let limits = *current().process.rlimits.lock();
             let (soft, hard) = limits[RLIMIT_DATA as usize];
             // A soft limit of 0 stands for the hard one: how Valgrind keeps brk to itself.
             (limits[RLIMIT_AS as usize].0, if soft == 0 { hard } else { soft })
