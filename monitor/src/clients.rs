@@ -12,6 +12,7 @@ use rustix::event::epoll::EventFlags;
 use rustix::net::sockopt::socket_peercred;
 use serde_json::{Value, json};
 
+use crate::backend::Vm;
 use crate::family::Family;
 use crate::poller::Token;
 use crate::procs::{FIRST_PID, INIT_PID, Process, Signal, State};
@@ -218,7 +219,8 @@ impl Family {
             "state": state,
             "member": (p.slot != 0).then_some(p.slot),
             "owns_member": member.is_some_and(|m| m.main == p.pid),
-            "host_pid": member.and_then(|m| m.host.as_ref()).map(|h| h.pid),
+            "host_pid": member.and_then(|m| m.vm.as_ref()).and_then(Vm::host_pid),
+            "domain": member.and_then(|m| m.vm.as_ref()).and_then(Vm::domain),
             "name": printable(&p.image.comm),
             "argv": argv,
         })

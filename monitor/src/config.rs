@@ -33,6 +33,16 @@ pub enum Net {
     None,
 }
 
+/// What members are (`--platform`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Platform {
+    /// Sandboxed processes of this host.
+    #[default]
+    Hosted,
+    /// Xen domains; this is their dom0.
+    Xen,
+}
+
 /// Where a trace goes (`--trace`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TraceTo {
@@ -71,6 +81,7 @@ pub struct Config {
     pub interactive: bool,
     /// Trace from the start.
     pub trace: Option<TraceTo>,
+    pub platform: Platform,
     /// The member's kernel.
     pub kernel: PathBuf,
 }

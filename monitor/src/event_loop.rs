@@ -15,7 +15,7 @@ use crate::family::Family;
 use crate::poller::Token;
 use crate::serve::{drain, pump};
 use crate::spin::Spin;
-use crate::{control, host_signals, net, setup, streams};
+use crate::{control, host_signals, net, setup, streams, xen};
 
 /// How long host descriptors may wait while members keep the monitor busy.
 const POLL_EVERY: Duration = Duration::from_micros(200);
@@ -96,7 +96,10 @@ impl Loop<'_> {
         waited?;
         for (token, flags) in ready.drain(..) {
             match token {
-                Token::Doorbell => fam.events.clear_doorbell(),
+                Token::Doorbell => {
+                    fam.events.clear_doorbell();
+                    xen::doors_rang(fam);
+                }
                 Token::Signals => self.interrupts += host_signals::forward(fam, self.signals),
                 Token::Member { slot, generation } => {
                     // Its last words first: an end that it told is no loss.
@@ -110,6 +113,7 @@ impl Loop<'_> {
             }
         }
         self.ready = ready;
+        xen::attend(fam);
         let now = monotonic_ns();
         if net::next_deadline(fam).is_some_and(|d| d <= now) {
             net::on_timer(fam, now);
@@ -127,7 +131,7 @@ impl Loop<'_> {
 
     /// Sleeps until something happens.
     fn sleep(&mut self, fam: &mut Family) -> Result<()> {
-        while fam.host.refill() && !fam.events.pending() {}
+        while fam.backend.refill() && !fam.events.pending() {}
         if fam.clients.tracing() {
             fam.flush_clients();
         }
@@ -143,8 +147,9 @@ impl Loop<'_> {
     fn next_timeout(&self, fam: &Family) -> Option<u64> {
         let others = [net::next_deadline(fam), streams::next_deadline(fam)];
         let others = others.into_iter().flatten().min().map(|d| d.saturating_sub(monotonic_ns()));
+        let xen = xen::next_look(fam);
         let own = self.deadline.map(|d| d.saturating_duration_since(Instant::now()).as_nanos() as u64);
-        others.into_iter().chain(own).min()
+        others.into_iter().chain(own).chain(xen).min()
     }
 }
 

@@ -2,38 +2,59 @@
 
 use std::cell::RefCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::sync::atomic::AtomicU32;
 
+use abi::Errno;
 use protocol::{MAX_MEMBERS, MAX_OBJECTS, MONITOR_SLOT, SharedMem, events};
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::io::Errno;
 
 use crate::mapping::Mapped;
+use crate::regions::{Backing, Memory};
+use crate::xen::Ports;
+
+/// How sleepers are woken.
+pub enum Bell {
+    /// Members by a futex on their wake word, the monitor by an eventfd.
+    Futex(OwnedFd),
+    /// Both by the event channel between them.
+    Ports(Rc<Ports>),
+}
+
+impl Bell {
+    /// The hosted platform's.
+    pub fn futex() -> Result<Self, Errno> {
+        let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        fd.map(Self::Futex).map_err(|e| Errno(e.raw_os_error()))
+    }
+}
 
 /// The region, the monitor's doorbell, and the members to be woken at the next [`EventsRegion::flush`].
 pub struct EventsRegion {
     mem: Mapped,
-    file: OwnedFd,
-    doorbell: OwnedFd,
+    backing: Backing,
+    bell: Bell,
     wake: RefCell<Vec<u32>>,
 }
 
 impl EventsRegion {
     /// A fresh region.
-    pub fn new() -> Result<Self, Errno> {
-        let (file, mem) = Mapped::create("offshoot-events", events::REGION_SIZE)?;
-        let doorbell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { mem, file, doorbell, wake: RefCell::default() })
+    pub fn new(memory: &Memory, bell: Bell) -> Result<Self, Errno> {
+        let (backing, mem) = memory.create_mapped("offshoot-events", events::REGION_SIZE as u64)?;
+        Ok(Self { mem, backing, bell, wake: RefCell::default() })
     }
 
     /// For members.
-    pub fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    pub fn backing(&self) -> &Backing {
+        &self.backing
     }
 
-    /// The eventfd by which members wake the monitor.
+    /// Readable when members want the monitor's attention.
     pub fn doorbell(&self) -> BorrowedFd<'_> {
-        self.doorbell.as_fd()
+        match &self.bell {
+            Bell::Futex(fd) => fd.as_fd(),
+            Bell::Ports(ports) => ports.fd(),
+        }
     }
 
     /// Marks `event` pending for member `slot`; true when it slept (it is woken at the next flush).
@@ -54,7 +75,10 @@ impl EventsRegion {
     /// Wakes the members that slept when something was posted to them.
     pub fn flush(&self) {
         for slot in self.wake.borrow_mut().drain(..) {
-            futex_wake(self.mem.u32_at(events::slot_base(slot) + events::WAKE));
+            match &self.bell {
+                Bell::Futex(_) => futex_wake(self.mem.u32_at(events::slot_base(slot) + events::WAKE)),
+                Bell::Ports(ports) => ports.ring(slot),
+            }
         }
     }
 
@@ -65,10 +89,12 @@ impl EventsRegion {
         }
     }
 
-    /// Takes the doorbell's count; what it announced is pending.
+    /// Takes what rang; the events that it announced are pending.
     pub fn clear_doorbell(&self) {
-        // EAGAIN when somebody else's ring was taken already: nothing to do either.
-        let _ = rustix::io::read(&self.doorbell, &mut [0; 8]);
+        if let Bell::Futex(doorbell) = &self.bell {
+            // EAGAIN when somebody else's ring was taken already: nothing to do either.
+            let _ = rustix::io::read(doorbell, &mut [0; 8]);
+        }
     }
 
     /// True when something is pending for the monitor.

@@ -8,12 +8,12 @@ use abi::Errno;
 use protocol::EV_RETRY;
 use protocol::ring::{Ring, Side};
 
+use crate::backend::Backend;
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::descs::{Body, DescTable};
 use crate::events::EventsRegion;
 use crate::futex::FutexTable;
-use crate::hosted::Host;
 use crate::members::MemberTable;
 use crate::object_table::ObjectTable;
 use crate::poller::Poller;
@@ -39,7 +39,7 @@ pub struct Family {
     /// What handlers asked for beyond their answer: carried out after each request or host event.
     pub effects: Vec<Effect>,
     pub futexes: FutexTable,
-    pub host: Host,
+    pub backend: Backend,
     /// Other commands of the user that are connected.
     pub clients: Clients,
     /// Where trace lines go.
@@ -64,7 +64,8 @@ pub struct Family {
 impl Family {
     /// An empty family: no member, nothing open.
     pub fn new(config: Config) -> anyhow::Result<Self> {
-        let published = Rc::new(FamilyRegion::new()?);
+        let (backend, memory, bell) = Backend::new(&config)?;
+        let published = Rc::new(FamilyRegion::new(&memory)?);
         let mut fam = Self {
             fs: fs::Server::new(&config)?,
             net: net::Server::new(&config)?,
@@ -74,14 +75,14 @@ impl Family {
             procs: ProcTable::default(),
             members: MemberTable::default(),
             descs: DescTable::new(published.clone()),
-            regions: RegionTable::default(),
+            regions: RegionTable::new(memory.clone()),
             objects: ObjectTable::default(),
-            events: EventsRegion::new()?,
+            events: EventsRegion::new(&memory, bell)?,
             poller: Poller::new()?,
             retry: RetryList::default(),
             effects: Vec::new(),
             futexes: FutexTable::default(),
-            host: Host::new(&config.kernel)?,
+            backend,
             clients: Clients::default(),
             trace: Trace::new(config.trace.as_ref())?,
             unknown: BTreeMap::new(),

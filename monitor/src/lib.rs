@@ -1,6 +1,7 @@
 //! The monitor of one family: process table, names, open file descriptions, sockets, regions, clone, exit, wait
 //! and signals. One thread, one event loop; it never waits for a member, and it trusts nothing that a member says.
 
+mod backend;
 pub mod call;
 mod clients;
 pub mod clock;
@@ -36,6 +37,7 @@ pub mod slab;
 mod spin;
 pub mod streams;
 pub mod sysinfo;
+pub mod xen;
 
 pub use call::{Answer, Call, OpResult};
 pub use config::Config;

@@ -1,7 +1,8 @@
-//! Memory files of the host, mapped into the monitor: the backing of every region that members share with it.
+//! Memory of regions mapped into the monitor: a memory file of the host, or pages that come one by one.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use protocol::SharedMem;
@@ -24,11 +25,22 @@ pub fn page_align(size: u64) -> u64 {
     size.checked_next_multiple_of(4096).unwrap_or(!4095)
 }
 
-/// A memory file mapped shared, readable and writable.
-#[derive(Debug)]
+/// Memory at a fixed place of the monitor's address space whose pages appear when they are first needed.
+pub trait Pages {
+    /// Where it begins; every byte of it can be accessed for as long as `self` lives.
+    fn base(&self) -> NonNull<u8>;
+    /// Size in bytes.
+    fn len(&self) -> usize;
+    /// These bytes are about to be accessed.
+    fn need(&self, off: usize, len: usize);
+}
+
+/// A region's memory, readable and writable.
 pub struct Mapped {
     ptr: NonNull<u8>,
     len: usize,
+    /// None: a memory file mapped shared.
+    pages: Option<Rc<dyn Pages>>,
 }
 
 impl Mapped {
@@ -37,7 +49,7 @@ impl Mapped {
         let prot = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping at a place that the host chooses replaces nothing.
         let ptr = unsafe { mmap(std::ptr::null_mut(), len, prot, MapFlags::SHARED, fd, 0)? };
-        Ok(Self { ptr: NonNull::new(ptr.cast()).ok_or(Errno::NOMEM)?, len })
+        Ok(Self { ptr: NonNull::new(ptr.cast()).ok_or(Errno::NOMEM)?, len, pages: None })
     }
 
     /// A new memory file and its mapping.
@@ -47,9 +59,17 @@ impl Mapped {
         Ok((fd, map))
     }
 
+    /// A view of pages that appear when they are needed.
+    pub fn of_pages(pages: Rc<dyn Pages>) -> Self {
+        Self { ptr: pages.base(), len: pages.len(), pages: Some(pages) }
+    }
+
     /// Address of byte `off`, of which `len` bytes must exist.
     fn at(&self, off: usize, len: usize) -> NonNull<u8> {
         assert!(off <= self.len && len <= self.len - off, "access outside of a mapping");
+        if let Some(pages) = &self.pages {
+            pages.need(off, len);
+        }
         // SAFETY: within the mapping, checked above.
         unsafe { self.ptr.add(off) }
     }
@@ -85,6 +105,9 @@ fn transferred(n: isize) -> Result<usize, Errno> {
 
 impl Drop for Mapped {
     fn drop(&mut self) {
+        if self.pages.is_some() {
+            return;
+        }
         // SAFETY: the mapping is ours alone and no reference into it outlives `self`.
         // A failure would leave the mapping, which is harmless.
         let _ = unsafe { munmap(self.ptr.as_ptr().cast(), self.len) };

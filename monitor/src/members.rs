@@ -1,4 +1,4 @@
-//! Members as the monitor has them: slot, control region, host process, and which processes live inside.
+//! Members as the monitor has them: slot, control region, VM, and which processes live inside.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -7,7 +7,7 @@ use std::rc::Rc;
 use protocol::inbox::Message;
 use protocol::{MAX_MEMBERS, MonitorSide};
 
-use crate::hosted::HostProcess;
+use crate::backend::Vm;
 use crate::mapping::Mapped;
 use crate::regions::RegionId;
 
@@ -16,13 +16,13 @@ pub struct Member {
     pub generation: u32,
     pub control: Rc<Mapped>,
     pub side: MonitorSide,
-    /// The monitor's end of the control socket.
-    pub socket: OwnedFd,
+    /// Hosted: the monitor's end of the control socket.
+    pub socket: Option<OwnedFd>,
     /// None until a clone was confirmed.
-    pub host: Option<HostProcess>,
-    /// It was sent SIGKILL, or will be as soon as its host process is known.
+    pub vm: Option<Vm>,
+    /// It was sent SIGKILL, or will be as soon as its VM is known.
     pub doomed: bool,
-    /// The process whose member this is; 0 when it has ended and the host process has not yet.
+    /// The process whose member this is; 0 when it has ended and the VM has not yet.
     pub main: u32,
     /// vfork children that live here for now.
     pub guests: Vec<u32>,

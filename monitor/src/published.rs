@@ -1,28 +1,30 @@
 //! The family region as the monitor writes it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use abi::Errno;
 use protocol::family::{self, DescState, ProcIds};
 use protocol::{PROTOCOL_VERSION, SharedMem};
 use rustix::fs::{SealFlags, fcntl_add_seals};
-use rustix::io::Errno;
 
 use crate::mapping::Mapped;
+use crate::regions::{Backing, Memory};
 
 /// What all members may read: generations, identities, state of descriptions.
 pub struct FamilyRegion {
     mem: Mapped,
-    file: OwnedFd,
+    backing: Backing,
 }
 
 impl FamilyRegion {
-    /// A fresh region; the file that members get can only be mapped for reading.
-    pub fn new() -> Result<Self, Errno> {
-        let (file, mem) = Mapped::create("offshoot-family", family::REGION_SIZE)?;
-        fcntl_add_seals(&file, SealFlags::FUTURE_WRITE)?;
-        let me = Self { mem, file };
+    /// A fresh region; members can only map it for reading.
+    pub fn new(memory: &Memory) -> Result<Self, Errno> {
+        let (backing, mem) = memory.create_mapped("offshoot-family", family::REGION_SIZE as u64)?;
+        if let Some(file) = backing.file() {
+            fcntl_add_seals(file, SealFlags::FUTURE_WRITE).map_err(|e| Errno(e.raw_os_error()))?;
+        }
+        let me = Self { mem, backing };
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         me.mem.u64_at(family::BOOT_WALL_NS).store(wall.as_nanos() as u64, Ordering::Relaxed);
         me.mem.u64_at(family::FS_GENERATION).store(1, Ordering::Relaxed);
@@ -31,8 +33,8 @@ impl FamilyRegion {
     }
 
     /// For members.
-    pub fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    pub fn backing(&self) -> &Backing {
+        &self.backing
     }
 
     /// Whether the monitor runs or spins.

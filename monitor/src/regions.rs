@@ -10,6 +10,76 @@ use std::rc::Rc;
 use abi::Errno;
 
 use crate::mapping::{Mapped, memory_file, page_align};
+use crate::xen::{Holder, Pages};
+
+/// Where the bytes of a region are.
+pub enum Backing {
+    /// In a memory file or host file, which hosted members map.
+    File(OwnedFd),
+    /// In pages of the family's holder domain, which are granted to members one by one.
+    Held(Rc<Pages>),
+}
+
+impl Backing {
+    /// The file that a hosted member gets.
+    pub fn file(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Backing::File(file) => Some(file.as_fd()),
+            Backing::Held(_) => None,
+        }
+    }
+
+    /// The pages that Xen members are granted.
+    pub fn pages(&self) -> Option<&Rc<Pages>> {
+        match self {
+            Backing::File(_) => None,
+            Backing::Held(pages) => Some(pages),
+        }
+    }
+
+    fn map(&self, size: u64) -> Result<Mapped, Errno> {
+        match self {
+            Backing::File(file) => {
+                Mapped::new(file.as_fd(), size as usize).map_err(|e| Errno(e.raw_os_error()))
+            }
+            Backing::Held(pages) => Ok(Mapped::of_pages(pages.clone())),
+        }
+    }
+}
+
+/// Who provides the memory of a family's regions.
+#[derive(Clone, Default)]
+pub enum Memory {
+    /// The host: memory files.
+    #[default]
+    Host,
+    /// The holder domain.
+    Holder(Rc<Holder>),
+}
+
+impl Memory {
+    /// Zeroed memory of at least `size` bytes.
+    pub fn create(&self, name: &str, size: u64) -> Result<Backing, Errno> {
+        match self {
+            Memory::Host => Ok(Backing::File(memory_file(name, size).map_err(|e| Errno(e.raw_os_error()))?)),
+            Memory::Holder(holder) => Ok(Backing::Held(Pages::memory(holder, page_align(size))?)),
+        }
+    }
+
+    /// Zeroed memory and the monitor's own view of it.
+    pub fn create_mapped(&self, name: &str, size: u64) -> Result<(Backing, Mapped), Errno> {
+        let backing = self.create(name, size)?;
+        let map = backing.map(page_align(size))?;
+        Ok((backing, map))
+    }
+
+    fn of_file(&self, file: OwnedFd, writable: bool) -> Result<Backing, Errno> {
+        match self {
+            Memory::Host => Ok(Backing::File(file)),
+            Memory::Holder(holder) => Ok(Backing::Held(Pages::file(holder, file, writable)?)),
+        }
+    }
+}
 
 /// Number of a region, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +92,7 @@ impl fmt::Display for RegionId {
 }
 
 struct Region {
-    file: OwnedFd,
+    backing: Backing,
     size: u64,
     /// Only memory files whose size is sealed are ever mapped here.
     mappable: bool,
@@ -34,38 +104,45 @@ struct Region {
 /// All regions of a family.
 #[derive(Default)]
 pub struct RegionTable {
+    memory: Memory,
     map: BTreeMap<RegionId, Region>,
     last: u64,
 }
 
 impl RegionTable {
+    /// No region, and where the memory of those to come is from.
+    pub fn new(memory: Memory) -> Self {
+        Self { memory, ..Self::default() }
+    }
+
     /// A new zeroed memory region with one owner, the caller.
     pub fn create(&mut self, name: &str, size: u64) -> Result<RegionId, Errno> {
         let size = page_align(size);
-        let file = memory_file(name, size).map_err(|e| Errno(e.raw_os_error()))?;
-        Ok(self.insert(file, size, true))
+        let backing = self.memory.create(name, size)?;
+        Ok(self.insert(backing, size, true))
     }
 
     /// Makes a file a region with one owner, the caller: a host file, opened as members may map it, or a memory file
     /// that can change its size. The monitor never maps it.
-    pub fn add_file(&mut self, file: OwnedFd, size: u64) -> RegionId {
-        self.insert(file, size, false)
+    pub fn add_file(&mut self, file: OwnedFd, size: u64, writable: bool) -> Result<RegionId, Errno> {
+        let backing = self.memory.of_file(file, writable)?;
+        Ok(self.insert(backing, size, false))
     }
 
-    /// A memory file made by [`memory_file`], with its mapping.
-    pub fn add_mapped(&mut self, file: OwnedFd, view: Rc<Mapped>, size: u64) -> RegionId {
-        let id = self.insert(file, size, true);
+    /// What [`Memory::create_mapped`] made.
+    pub fn add_mapped(&mut self, backing: Backing, view: Rc<Mapped>, size: u64) -> RegionId {
+        let id = self.insert(backing, size, true);
         if let Some(r) = self.map.get_mut(&id) {
             r.view = Some(view);
         }
         id
     }
 
-    fn insert(&mut self, file: OwnedFd, size: u64, mappable: bool) -> RegionId {
+    fn insert(&mut self, backing: Backing, size: u64, mappable: bool) -> RegionId {
         self.last += 1;
         let id = RegionId(self.last);
         let attached = BTreeSet::new();
-        self.map.insert(id, Region { file, size, mappable, view: None, owners: 1, attached });
+        self.map.insert(id, Region { backing, size, mappable, view: None, owners: 1, attached });
         id
     }
 
@@ -75,8 +152,7 @@ impl RegionTable {
         if let Some(v) = &r.view {
             return Ok(v.clone());
         }
-        let map = Mapped::new(r.file.as_fd(), r.size as usize).map_err(|e| Errno(e.raw_os_error()))?;
-        let map = Rc::new(map);
+        let map = Rc::new(r.backing.map(r.size)?);
         r.view = Some(map.clone());
         Ok(map)
     }
@@ -93,9 +169,14 @@ impl RegionTable {
         }
     }
 
-    /// The file behind a region.
+    /// The file behind a region, on the hosted platform.
     pub fn file(&self, id: RegionId) -> Option<BorrowedFd<'_>> {
-        self.map.get(&id).map(|r| r.file.as_fd())
+        self.map.get(&id)?.backing.file()
+    }
+
+    /// The pages of a region that member `slot` has, on Xen.
+    pub fn pages(&self, id: RegionId, slot: u32) -> Option<Rc<Pages>> {
+        self.map.get(&id).filter(|r| r.attached.contains(&slot))?.backing.pages().cloned()
     }
 
     /// True when the region exists.

@@ -6,9 +6,9 @@ use std::io::{Write, stderr};
 use abi::signal;
 use anyhow::Context;
 
+use crate::backend::Ended;
 use crate::config::TraceTo;
 use crate::family::Family;
-use crate::hosted::Ended;
 
 /// Prints one line. The user's standard error may be closed or full; nothing depends on it.
 pub fn say(text: &str) {
@@ -64,7 +64,7 @@ impl Family {
         format!("member {slot} (pid {pid}, {comm})")
     }
 
-    /// A member's host process ended without the member's saying so.
+    /// A member's VM ended without the member's saying so.
     pub(crate) fn report_lost(&self, slot: u32, ended: Ended) {
         let who = self.who(slot);
         match ended {

@@ -80,14 +80,14 @@ impl Family {
         )
     }
 
-    /// SIGKILL is carried out on the host process. False for a vfork child: its kernel ends it.
+    /// SIGKILL is carried out on the VM. False for a vfork child: its kernel ends it.
     fn kill_member_of(&mut self, pid: u32) -> bool {
         let Ok(p) = self.procs.get(pid) else { return false };
         match self.members.get_mut(p.slot) {
             Some(m) if m.main == pid => {
                 m.doomed = true;
-                if let Some(host) = &m.host {
-                    host.kill();
+                if let Some(vm) = &m.vm {
+                    self.backend.kill(vm);
                 }
                 true
             }
@@ -114,9 +114,9 @@ impl Family {
     /// Makes a member look at its inbox: asleep by an event, otherwise by a kick.
     fn alert(&self, slot: u32) {
         if !self.events.post(slot, EV_INBOX)
-            && let Some(host) = self.members.get(slot).and_then(|m| m.host.as_ref())
+            && let Some(vm) = self.members.get(slot).and_then(|m| m.vm.as_ref())
         {
-            host.kick();
+            self.backend.kick(vm);
         }
     }
 
@@ -136,15 +136,15 @@ impl Family {
         }
     }
 
-    /// A clone's host process became known: it may have been sent signals before.
-    pub fn kick_new(&self, slot: u32) {
+    /// A clone's VM became known: it may have been sent signals before.
+    pub fn kick_new(&mut self, slot: u32) {
         if let Some(m) = self.members.get(slot)
-            && let Some(host) = &m.host
+            && let Some(vm) = &m.vm
         {
             if m.doomed {
-                host.kill();
+                self.backend.kill(vm);
             } else if inbox::is_pending(&*m.control) {
-                host.kick();
+                self.backend.kick(vm);
             }
         }
     }

@@ -98,8 +98,10 @@ impl Family {
             if !self.regions.attach(id, slot) {
                 continue;
             }
-            let (Some(m), Some(file)) = (self.members.get(slot), self.regions.file(id)) else { continue };
-            if send_fd(&m.socket, SOCK_REGION, id.0, file).is_err() {
+            if let Some(socket) = self.members.get(slot).and_then(|m| m.socket.as_ref())
+                && let Some(file) = self.regions.file(id)
+                && send_fd(socket, SOCK_REGION, id.0, file).is_err()
+            {
                 self.regions.detach(id, slot);
                 return Err(Errno::ENOMEM);
             }

@@ -107,6 +107,8 @@ pub const ASK_LOG: u32 = 9;
 pub const ASK_EXIT: u32 = 10;
 /// The member's kernel crashed: args = length; data = report. Not answered.
 pub const ASK_CRASH: u32 = 11;
+/// Pages of a file that the member wrote are to reach the file, as for msync(2): args = region id, first page, count.
+pub const ASK_SYNC: u32 = 12;
 
 /// Start the kernel: the identity and the program are in the control region. Data = [`StartPages`].
 pub const DO_START: u32 = 1;

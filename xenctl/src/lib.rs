@@ -11,6 +11,7 @@
 //! | [`grant`] | [`GrantTable`]: entries of another domain's grant table, written from here |
 //! | [`event`] | [`EventChannels`]: ports of this program; unbound ports on behalf of a domain |
 //! | [`hvm`] | the vCPU's context and the HVM parameters |
+//! | [`registers`] | the vCPU's registers, for reports |
 //! | [`policy`] | the CPUID leaves and MSRs that a domain sees |
 //! | [`store`] | [`Store`]: a small xenstore client |
 //! | [`build`] | a PVH domain from an ELF kernel, up to (not including) the first unpause |
@@ -55,6 +56,7 @@ pub mod memory;
 pub mod names;
 mod negotiate;
 pub mod policy;
+pub mod registers;
 pub mod store;
 mod sys;
 mod wire;

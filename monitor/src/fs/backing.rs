@@ -55,7 +55,7 @@ impl HostFile {
             let path = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
             open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(errno)?
         };
-        let id = regions.add_file(fd, size);
+        let id = regions.add_file(fd, size, write)?;
         cell.set(Some(id));
         Ok(id)
     }

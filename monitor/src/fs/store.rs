@@ -13,6 +13,7 @@ use vfs::server::inode::Backing;
 
 use super::backing::{HostFile, Spent};
 use super::host::errno;
+use crate::xen::file_pages;
 
 /// Larger contents leave the heap.
 const HEAP_MAX: u64 = 64 * 1024;
@@ -79,6 +80,7 @@ impl Bytes for FileBytes {
             Place::Heap(h) => return h.read_at(off, buf),
             Place::File(f) => f,
         };
+        file_pages::before_read(&file.fd, off, buf.len());
         while !buf.is_empty() {
             let n = pread(&file.fd, &mut *buf, off).map_err(errno)?;
             if n == 0 {
@@ -94,14 +96,25 @@ impl Bytes for FileBytes {
         self.for_end(off.saturating_add(buf.len() as u64))?;
         match &mut self.place {
             Place::Heap(h) => h.write_at(off, buf),
-            Place::File(f) => write_all(&f.fd, off, buf),
+            Place::File(f) => {
+                let len = buf.len() as u64;
+                file_pages::before_write(&f.fd, off, len);
+                write_all(&f.fd, off, buf)?;
+                file_pages::changed(&f.fd, off, len);
+                Ok(())
+            }
         }
     }
     fn resize(&mut self, len: u64) -> Result<(), Errno> {
         self.for_end(len)?;
         match &mut self.place {
             Place::Heap(h) => h.resize(len),
-            Place::File(f) => ftruncate(&f.fd, len).map_err(errno),
+            Place::File(f) => {
+                file_pages::before_write(&f.fd, 0, u64::MAX);
+                ftruncate(&f.fd, len).map_err(errno)?;
+                file_pages::changed(&f.fd, len, u64::MAX);
+                Ok(())
+            }
         }
     }
     fn punch(&mut self, off: u64, len: u64) -> Result<(), Errno> {
@@ -109,8 +122,11 @@ impl Bytes for FileBytes {
             Place::Heap(h) => h.punch(off, len),
             Place::File(_) if len == 0 => Ok(()),
             Place::File(f) => {
+                file_pages::before_write(&f.fd, off, len);
                 fallocate(&f.fd, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, off, len)
-                    .map_err(errno)
+                    .map_err(errno)?;
+                file_pages::changed(&f.fd, off, len);
+                Ok(())
             }
         }
     }

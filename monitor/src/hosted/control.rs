@@ -1,17 +1,18 @@
-//! What a member needs before it exists: its control region and its control socket.
+//! What a hosted member needs before it exists, beside its control region: a pair of control sockets.
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use abi::Errno;
 use protocol::control::REGION_SIZE;
-use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::mapping::Mapped;
+use crate::regions::{Backing, Memory};
 
 /// A fresh control region and a pair of control sockets.
 pub struct Prepared {
-    pub file: OwnedFd,
+    pub backing: Backing,
     pub control: Rc<Mapped>,
     /// The monitor's end.
     pub ours: OwnedFd,
@@ -22,9 +23,9 @@ pub struct Prepared {
 impl Prepared {
     /// Makes one.
     pub fn new() -> Result<Self, Errno> {
-        let (file, map) = Mapped::create("offshoot-control", REGION_SIZE)?;
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        Ok(Self { file, control: Rc::new(map), ours, theirs })
+        let (backing, map) = Memory::Host.create_mapped("offshoot-control", REGION_SIZE as u64)?;
+        let pair = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
+        let (ours, theirs) = pair.map_err(|e| Errno(e.raw_os_error()))?;
+        Ok(Self { backing, control: Rc::new(map), ours, theirs })
     }
 }

@@ -37,7 +37,7 @@ impl Host {
     }
 
     /// A prepared control region.
-    pub fn take_prepared(&mut self) -> Result<Prepared, Errno> {
+    pub fn take_prepared(&mut self) -> Result<Prepared, abi::Errno> {
         self.pool.pop().map_or_else(Prepared::new, Ok)
     }
 

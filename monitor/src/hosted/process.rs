@@ -8,18 +8,13 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
 };
 
+use crate::backend::Ended;
+
 /// The host process that is a member.
 #[derive(Debug)]
 pub struct HostProcess {
     pub pid: u32,
     pidfd: OwnedFd,
-}
-
-/// How a host process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Exited(i32),
-    Killed(i32),
 }
 
 impl HostProcess {

@@ -3,8 +3,8 @@
 use abi::Errno;
 use abi::process::WaitStatus;
 
+use crate::backend::{Ended, Vm};
 use crate::family::Family;
-use crate::hosted::Ended;
 use crate::procs::{FIRST_PID, Times};
 use crate::{fs, ipc, net, objects, pidfd, streams};
 
@@ -46,7 +46,16 @@ impl Family {
         let Some(m) = self.members.get(slot).filter(|m| m.generation & 0xff_ffff == generation) else {
             return;
         };
-        let Some(ended) = m.host.as_ref().and_then(|h| h.reap()) else { return };
+        if let Some(Vm::Process(host)) = &m.vm
+            && let Some(ended) = host.reap()
+        {
+            self.vm_ended(slot, ended);
+        }
+    }
+
+    /// The VM of the member in `slot` is no more.
+    pub(crate) fn vm_ended(&mut self, slot: u32, ended: Ended) {
+        let Some(m) = self.members.get(slot) else { return };
         let residents: Vec<u32> = m.residents().collect();
         let status = match ended {
             Ended::Exited(code) => WaitStatus::Exited(code as u8),
@@ -65,11 +74,7 @@ impl Family {
 
     /// Ends all members that are left and waits for them.
     pub fn end_all(&mut self) {
-        let hosts = || self.members.iter().filter_map(|(_, m)| m.host.as_ref());
-        hosts().for_each(|h| h.kill());
-        for host in hosts() {
-            let _ = host.reap_blocking();
-        }
+        self.backend.end_all(&self.members);
     }
 
     /// Nobody lives in this member any more: its slot becomes free.

@@ -1,19 +1,16 @@
 //! fork, vfork, and a vfork child's exec. The platform clones; the monitor prepares and confirms.
 
-use std::os::fd::AsFd;
 use std::rc::Rc;
 
 use abi::Errno;
 use abi::process::RLIMIT_NPROC;
 use protocol::boot::{Program, read_blob};
-use protocol::hosted::SOCK_CHILD;
 use protocol::op::{FORK_PARENT, FORK_SHARE_FS, FORK_VFORK};
 
-use super::spawn::errno;
+use super::spawn::Handover;
+use crate::backend::Place;
 use crate::call::{Answer, Call, OpResult};
 use crate::family::Family;
-use crate::hosted::HostProcess;
-use crate::hosted::socket::send_fd;
 use crate::{fs, ipc};
 
 impl Family {
@@ -35,8 +32,7 @@ impl Family {
         let over = self.new_member()?;
         let slot = over.slot;
         let prepared = self.new_process(call, exit_signal, slot).and_then(|child| {
-            let sent =
-                self.settle(slot, child).and_then(|()| self.send_child(call.slot, child, &over.socket));
+            let sent = self.settle(slot, child).and_then(|()| self.announce_child(call.slot, child, &over));
             if sent.is_err() {
                 self.forget_child(child);
             }
@@ -45,6 +41,7 @@ impl Family {
         let child = match prepared {
             Ok(child) => child,
             Err(e) => {
+                self.backend.abandon(over.birth);
                 self.members.remove(slot);
                 return Err(e);
             }
@@ -64,9 +61,11 @@ impl Family {
         Ok(answer)
     }
 
-    fn send_child(&self, slot: u32, child: u32, socket: impl AsFd) -> Result<(), Errno> {
-        let m = self.members.get(slot).ok_or(Errno::ESRCH)?;
-        send_fd(&m.socket, SOCK_CHILD, child.into(), socket.as_fd()).map_err(errno)
+    fn announce_child(&mut self, parent: u32, child: u32, over: &Handover) -> Result<(), Errno> {
+        let generation = self.members.get(over.slot).ok_or(Errno::ESRCH)?.generation;
+        let place = Place { slot: over.slot, generation };
+        let parent = self.members.get(parent).ok_or(Errno::ESRCH)?;
+        self.backend.announce(parent, child, place, &over.birth, &over.control)
     }
 
     /// `--pids` and RLIMIT_NPROC, which does not bind the superuser; getrlimit(2).
@@ -128,14 +127,15 @@ impl Family {
         let Some(slot) = self.members.iter().find(|(_, m)| m.born_as == child).map(|(s, _)| s) else {
             return Err(Errno::ECHILD);
         };
-        let host = if host_pid == 0 || self.is_member_process(host_pid) {
-            Err(rustix::io::Errno::CHILD)
-        } else {
-            HostProcess::open(host_pid)
-        };
-        match host {
-            Ok(host) => self.adopt(slot, host),
-            Err(_) => {
+        let running = self.members.get(slot).is_some_and(|m| m.vm.is_some());
+        if host_pid != 0 && running {
+            // Xen: the clone itself said that it lives.
+            return Ok(());
+        }
+        match self.backend.open_clone(host_pid, &self.members) {
+            Some(vm) => self.adopt(slot, vm),
+            None => {
+                self.backend.forget(slot);
                 self.discard_member(slot);
                 if self.procs.get(child).is_ok_and(|p| p.alive()) {
                     self.forget_child(child);
@@ -143,10 +143,6 @@ impl Family {
                 Ok(())
             }
         }
-    }
-
-    fn is_member_process(&self, host_pid: u32) -> bool {
-        self.members.iter().any(|(_, m)| m.host.as_ref().is_some_and(|h| h.pid == host_pid))
     }
 
     /// `Op::SpawnExec`: the vfork child `pid` moves to a fresh member.

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::backend::Vm;
 use crate::family::Family;
 use crate::hosted::HostProcess;
 
@@ -12,6 +13,15 @@ impl Family {
         let Some(m) = self.members.get(slot) else { return };
         let forks: Vec<u32> = m.forks.iter().map(|(child, _)| *child).collect();
         if forks.is_empty() {
+            return;
+        }
+        if !self.backend.is_hosted() {
+            for child in forks {
+                let born = self.members.iter().find(|(_, c)| c.born_as == child);
+                let lives = born.is_some_and(|(_, c)| c.vm.is_some());
+                // The fork is in the list, so this finds it.
+                let _ = self.confirm_fork(slot, child, lives.into());
+            }
             return;
         }
         let unknown = self.unknown_host_children();
@@ -38,7 +48,7 @@ impl Family {
         // Without CONFIG_PROC_CHILDREN nothing is found; such a clone ends with the monitor.
         let text = fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
         let known: Vec<u32> =
-            self.members.iter().filter_map(|(_, m)| m.host.as_ref()).map(|h| h.pid).collect();
+            self.members.iter().filter_map(|(_, m)| m.vm.as_ref()).filter_map(Vm::host_pid).collect();
         text.split_whitespace().filter_map(|w| w.parse().ok()).filter(|p| !known.contains(p)).collect()
     }
 }

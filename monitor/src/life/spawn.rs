@@ -1,31 +1,29 @@
 //! New members: slots, identities, and fresh ones that start a program.
 
-use std::os::fd::{AsFd, OwnedFd};
-
 use abi::Errno;
 use protocol::MonitorSide;
 use protocol::boot::{Identity, Program, write_identity};
 use rustix::event::epoll::EventFlags;
 
+use crate::backend::{Birth, Place, Prepared, Vm, errno};
 use crate::family::Family;
-use crate::hosted::host::Inherited;
-use crate::hosted::{HostProcess, Prepared};
 use crate::members::Member;
 use crate::ops::descs::info;
 use crate::poller::Token;
+use crate::regions::Backing;
 
-/// What goes to a new member's host process.
+/// What goes to a new member.
 pub(super) struct Handover {
     pub slot: u32,
-    pub control: OwnedFd,
-    pub socket: OwnedFd,
+    pub control: Backing,
+    pub birth: Birth,
 }
 
 impl Family {
     /// A slot with a fresh control region. Nobody lives there until [`Family::settle`].
     pub(super) fn new_member(&mut self) -> Result<Handover, Errno> {
         let (slot, generation) = self.members.free_slot().ok_or(Errno::EAGAIN)?;
-        let Prepared { file, control, ours, theirs } = self.host.take_prepared().map_err(errno)?;
+        let Prepared { backing, control, socket, birth } = self.backend.prepare()?;
         self.events.reset(slot);
         self.members.insert(
             slot,
@@ -33,8 +31,8 @@ impl Family {
                 generation,
                 control,
                 side: MonitorSide::new(),
-                socket: ours,
-                host: None,
+                socket,
+                vm: None,
                 doomed: false,
                 main: 0,
                 born_as: 0,
@@ -43,7 +41,7 @@ impl Family {
                 overflow: Default::default(),
             },
         );
-        Ok(Handover { slot, control: file, socket: theirs })
+        Ok(Handover { slot, control: backing, birth })
     }
 
     /// Process `pid` lives in `slot` from now on: its identity is written and published.
@@ -76,10 +74,11 @@ impl Family {
         let old_slot = self.procs.get(pid)?.slot;
         let over = self.new_member()?;
         let slot = over.slot;
-        let started = self.settle(slot, pid).and_then(|()| self.launch(over, &program));
+        let started = self.settle(slot, pid).and_then(|()| self.launch(&over, &program));
         match started {
-            Ok(host) => self.adopt(slot, host),
+            Ok(vm) => self.adopt(slot, vm),
             Err(e) => {
+                self.backend.abandon(over.birth);
                 self.members.remove(slot);
                 if let Ok(p) = self.procs.get_mut(pid) {
                     p.slot = old_slot;
@@ -89,42 +88,30 @@ impl Family {
         }
     }
 
-    fn launch(&self, over: Handover, program: &Program) -> Result<HostProcess, Errno> {
+    fn launch(&mut self, over: &Handover, program: &Program) -> Result<Vm, Errno> {
         let m = self.members.get(over.slot).ok_or(Errno::ESRCH)?;
         if !program.write(&*m.control) {
             return Err(Errno::E2BIG);
         }
-        let fds = Inherited {
-            socket: over.socket.as_fd(),
-            control: over.control.as_fd(),
-            family: self.published.file(),
-            events: self.events.file(),
-            doorbell: self.events.doorbell(),
-        };
-        self.host.spawn(&fds).map_err(errno)
+        let place = Place { slot: over.slot, generation: m.generation };
+        self.backend.start(place, &over.birth, &over.control, &self.published, &self.events)
     }
 
-    /// The host process of the member in `slot` is known.
-    pub(super) fn adopt(&mut self, slot: u32, host: HostProcess) -> Result<(), Errno> {
+    /// The VM of the member in `slot` is known.
+    pub(crate) fn adopt(&mut self, slot: u32, vm: Vm) -> Result<(), Errno> {
         let Some(m) = self.members.get_mut(slot) else {
-            host.kill();
+            self.backend.kill(&vm);
             return Err(Errno::ESRCH);
         };
         let token = Token::Member { slot, generation: m.generation };
-        if let Err(e) = self.poller.add(host.pidfd(), token, EventFlags::IN) {
+        if let Vm::Process(host) = &vm
+            && let Err(e) = self.poller.add(host.pidfd(), token, EventFlags::IN)
+        {
             host.kill();
             return Err(errno(e));
         }
-        m.host = Some(host);
+        m.vm = Some(vm);
         self.kick_new(slot);
         Ok(())
-    }
-}
-
-/// A host call's failure as the guest sees it.
-pub(super) fn errno(e: rustix::io::Errno) -> Errno {
-    match e {
-        rustix::io::Errno::NOMEM => Errno::ENOMEM,
-        _ => Errno::EAGAIN,
     }
 }

@@ -1,8 +1,8 @@
 //! A member without a host process, for tests that play its part.
 
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use crate::backend::Birth;
 use crate::family::Family;
 use crate::mapping::Mapped;
 use crate::procs::Creds;
@@ -13,7 +13,7 @@ pub struct TestMember {
     pub slot: u32,
     pub control: Rc<Mapped>,
     /// Kept open, as a member would.
-    _socket: OwnedFd,
+    _birth: Birth,
 }
 
 impl Family {
@@ -25,6 +25,6 @@ impl Family {
         let over = self.new_member().expect("a slot");
         self.settle(over.slot, pid).expect("a process");
         let control = self.members.get(over.slot).expect("just made").control.clone();
-        TestMember { slot: over.slot, control, _socket: over.socket }
+        TestMember { slot: over.slot, control, _birth: over.birth }
     }
 }

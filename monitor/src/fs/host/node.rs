@@ -15,6 +15,7 @@ use vfs::server::inode::{Backing, Create, DirSink, Inode, NodeKey, NodeRef};
 
 use super::{HostFs, errno};
 use crate::fs::backing::HostFile;
+use crate::xen::file_pages;
 
 /// Where a node's name is; changes when it is renamed.
 pub(super) struct Name {
@@ -236,6 +237,7 @@ impl Inode for HostNode {
     }
     fn read_at(&self, _cx: &Cx, off: u64, mut buf: &mut [u8]) -> Result<usize, Errno> {
         let file = self.any_file()?;
+        file_pages::before_read(&file.fd, off, buf.len());
         let (mut done, mut off) = (0, off);
         while !buf.is_empty() {
             let n = pread(&file.fd, &mut *buf, off).map_err(errno)?;
@@ -248,17 +250,29 @@ impl Inode for HostNode {
         Ok(done)
     }
     fn write_at(&self, _cx: &Cx, off: u64, buf: &[u8]) -> Result<usize, Errno> {
-        pwrite(&self.file(true)?.fd, buf, off).map_err(errno)
+        let file = self.file(true)?;
+        file_pages::before_write(&file.fd, off, buf.len() as u64);
+        let n = pwrite(&file.fd, buf, off).map_err(errno)?;
+        file_pages::changed(&file.fd, off, n as u64);
+        Ok(n)
     }
     fn size(&self, _cx: &Cx) -> Result<u64, Errno> {
         Ok(self.stat()?.st_size as u64)
     }
     fn truncate(&self, _cx: &Cx, size: u64) -> Result<(), Errno> {
-        rustix::fs::ftruncate(&self.file(true)?.fd, size).map_err(errno)
+        let file = self.file(true)?;
+        file_pages::before_write(&file.fd, 0, u64::MAX);
+        rustix::fs::ftruncate(&file.fd, size).map_err(errno)?;
+        file_pages::changed(&file.fd, size, u64::MAX);
+        Ok(())
     }
     fn allocate(&self, _cx: &Cx, mode: u32, off: u64, len: u64) -> Result<(), Errno> {
         let flags = rustix::fs::FallocateFlags::from_bits(mode).ok_or(Errno::EOPNOTSUPP)?;
-        rustix::fs::fallocate(&self.file(true)?.fd, flags, off, len).map_err(errno)
+        let file = self.file(true)?;
+        file_pages::before_write(&file.fd, 0, u64::MAX);
+        rustix::fs::fallocate(&file.fd, flags, off, len).map_err(errno)?;
+        file_pages::changed(&file.fd, 0, u64::MAX);
+        Ok(())
     }
     fn seek(&self, _cx: &Cx, off: u64, hole: bool) -> Result<u64, Errno> {
         let to = if hole { SeekFrom::Hole(off) } else { SeekFrom::Data(off) };
@@ -269,6 +283,7 @@ impl Inode for HostNode {
             return Ok(());
         }
         let file = self.any_file()?;
+        file_pages::before_read(&file.fd, 0, usize::MAX);
         if data_only { rustix::fs::fdatasync(&file.fd) } else { rustix::fs::fsync(&file.fd) }.map_err(errno)
     }
     fn backing(&self, _cx: &Cx, write: bool) -> Result<Backing, Errno> {

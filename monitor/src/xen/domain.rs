@@ -1,0 +1,85 @@
+//! A domain of the family as the monitor keeps it.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use protocol::xen::NOTICE_DROPPED;
+
+use super::door::Door;
+use super::holder::Granted;
+use super::hyper::Grants;
+use super::pages::Pages;
+use crate::backend::Place;
+
+/// What a domain is at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A member-to-be.
+    Shell,
+    /// Prepared to become the clone in this slot.
+    Reserved(Place),
+    /// Becoming it.
+    Cloning(Place),
+    /// A member.
+    Member(Place),
+    /// A member that has ended; descendants still want frames of it.
+    Ancestor,
+}
+
+impl Role {
+    /// Where it lives, or will.
+    pub fn place(self) -> Option<Place> {
+        match self {
+            Role::Reserved(place) | Role::Cloning(place) | Role::Member(place) => Some(place),
+            Role::Shell | Role::Ancestor => None,
+        }
+    }
+}
+
+/// One domain.
+pub struct Domain {
+    pub id: u32,
+    pub role: Role,
+    /// Our end of the channel.
+    pub port: u32,
+    pub door: Door,
+    /// Its grant table.
+    pub grants: Box<dyn Grants>,
+    /// Ended references of that table which somebody still has mapped.
+    pub stuck: Vec<u32>,
+    /// What it has of the holder.
+    pub granted: Granted,
+    /// References that it has of ancestors until its next request: (ancestor, reference).
+    pub copying: Vec<(u32, u32)>,
+    /// Its control region.
+    pub control: Option<Rc<Pages>>,
+    /// Its question is being worked on: the answer comes later.
+    pub busy: bool,
+    /// Tokens of which it has not been told yet that nobody holds them.
+    pub dropped: VecDeque<u64>,
+}
+
+impl Domain {
+    /// Leaves the notices for which there is room; true when there were some.
+    pub fn flush_notices(&mut self) -> bool {
+        let mut some = false;
+        while let Some(token) = self.dropped.front() {
+            if !self.door.notice(NOTICE_DROPPED, *token) {
+                break;
+            }
+            some = true;
+            self.dropped.pop_front();
+        }
+        some
+    }
+
+    /// Ends references of its own table; what is still mapped is tried again at the next call.
+    pub fn end_grants(&mut self, grefs: impl IntoIterator<Item = u32>) {
+        let stuck = std::mem::take(&mut self.stuck);
+        for gref in stuck.into_iter().chain(grefs) {
+            if self.grants.is_mapped(gref) || !self.grants.end(gref) {
+                self.stuck.push(gref);
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! A member's door as the monitor sees it. Everything that is read here may be a lie, and may change while it is read:
+//! each field is read once and checked afterwards.
+
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use protocol::SharedMem;
+use protocol::xen::{
+    ANSWERED, COMMAND, COMMAND_DATA, COMMAND_DATA_LEN, Exchange, HEADER, Header, IDLE, NOTICE_RING,
+    NOTICE_SIZE, NOTICES, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN,
+};
+use zerocopy::{FromZeros, IntoBytes};
+
+use super::hyper::Window;
+use crate::mapping::{Mapped, Pages};
+
+/// The door of one domain.
+pub struct Door {
+    mem: Mapped,
+}
+
+/// A question, copied out of the door.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub op: u32,
+    pub args: [u64; 6],
+}
+
+/// A window that is mapped from end to end.
+struct Whole(Rc<dyn Window>);
+
+impl Pages for Whole {
+    fn base(&self) -> NonNull<u8> {
+        self.0.base()
+    }
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn need(&self, _off: usize, _len: usize) {}
+}
+
+/// Where the state word of an exchange is.
+const STATE: usize = std::mem::offset_of!(Exchange, state);
+
+impl Door {
+    /// The door in this window.
+    pub fn new(window: Rc<dyn Window>) -> Self {
+        Self { mem: Mapped::of_pages(Rc::new(Whole(window))) }
+    }
+
+    /// What the domain is to know from birth.
+    pub fn write_header(&self, header: &Header) {
+        self.mem.write(HEADER, header.as_bytes());
+    }
+
+    /// The question that waits for an answer.
+    pub fn asked(&self) -> Option<Asked> {
+        if self.mem.u32_at(REQUEST + STATE).load(Ordering::Acquire) != POSTED {
+            return None;
+        }
+        let mut exchange = Exchange::new_zeroed();
+        self.mem.read(REQUEST, exchange.as_mut_bytes());
+        Some(Asked { op: exchange.op, args: exchange.args })
+    }
+
+    /// The first `len` bytes of the question's data; none when there cannot be so many.
+    pub fn data(&self, len: u64) -> Option<Vec<u8>> {
+        let len = usize::try_from(len).ok().filter(|len| *len <= REQUEST_DATA_LEN)?;
+        let mut data = vec![0; len];
+        self.mem.read(REQUEST_DATA, &mut data);
+        Some(data)
+    }
+
+    /// Answers the question, which is then the domain's turn again.
+    pub fn answer(&self, ret: i64, data: &[u8]) {
+        debug_assert!(data.len() <= REQUEST_DATA_LEN);
+        self.mem.write(REQUEST_DATA, data);
+        self.mem.write(REQUEST + std::mem::offset_of!(Exchange, ret), &ret.to_le_bytes());
+        self.mem.u32_at(REQUEST + STATE).store(ANSWERED, Ordering::Release);
+    }
+
+    /// Gives a command; false when its data does not fit.
+    pub fn command(&self, op: u32, args: [u64; 6], data: &[u8]) -> bool {
+        if data.len() > COMMAND_DATA_LEN {
+            return false;
+        }
+        self.mem.write(COMMAND_DATA, data);
+        self.mem.write(COMMAND, Exchange { state: IDLE, op, args, ret: 0 }.as_bytes());
+        self.mem.u32_at(COMMAND + STATE).store(POSTED, Ordering::Release);
+        true
+    }
+
+    /// Leaves a notice; false when the domain has too many unread.
+    pub fn notice(&self, kind: u64, arg: u64) -> bool {
+        let (tail, head) = (self.mem.u32_at(NOTICE_RING), self.mem.u32_at(NOTICE_RING + 4));
+        let at = tail.load(Ordering::Relaxed);
+        if at.wrapping_sub(head.load(Ordering::Acquire)) as usize >= NOTICES {
+            return false;
+        }
+        let entry = NOTICE_RING + 16 + at as usize % NOTICES * NOTICE_SIZE;
+        self.mem.write(entry, [kind, arg].as_bytes());
+        tail.store(at.wrapping_add(1), Ordering::Release);
+        true
+    }
+}

@@ -1,0 +1,165 @@
+//! Ends: of members, of ancestors that nobody wants any more, and of domains that an operator took away.
+
+use std::time::{Duration, Instant};
+
+use abi::signal::{SIGABRT, SIGKILL};
+
+use super::domain::Role;
+use super::host::Host;
+use super::tokens::Dropped;
+use crate::backend::{Ended, Place};
+
+/// How often Xen is asked which domains there are.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// SHUTDOWN_crash, xen/include/public/sched.h.
+const SHUTDOWN_CRASH: u8 = 3;
+
+impl Host {
+    /// The member is over. What descendants may want of it stays, all else goes.
+    pub(super) fn retire(&mut self, id: u32, ended: Ended) {
+        let Some(domain) = self.domains.get(&id) else { return };
+        let role = domain.role;
+        match role {
+            Role::Shell | Role::Ancestor => {
+                self.destroy(id);
+                return;
+            }
+            Role::Reserved(_) | Role::Cloning(_) => {
+                // Its slot is freed when the parent reports the fork's failure.
+                self.destroy(id);
+                return;
+            }
+            Role::Member(place) => self.ended.push((place, ended)),
+        }
+        self.let_go(id);
+        if self.tokens.is_wanted(id) && self.hyper.pause(id).is_ok() {
+            if let Some(domain) = self.domains.get_mut(&id) {
+                domain.role = Role::Ancestor;
+                self.holder.end_all(&mut domain.granted);
+                self.ports.forget(domain.port);
+            }
+            self.renames.push_back((id, format!("{}.ancestor-{id}", self.name)));
+        } else {
+            self.destroy(id);
+        }
+    }
+
+    /// What the domain holds of others ends.
+    fn let_go(&mut self, id: u32) {
+        self.clone_failed(id);
+        self.end_frames(id);
+        for dropped in self.tokens.release_all(id) {
+            self.tell_dropped(dropped);
+        }
+    }
+
+    /// Nobody holds a token any more: its owner may use the frames again, and an ancestor may go.
+    pub(super) fn tell_dropped(&mut self, Dropped { token, owner }: Dropped) {
+        let Some(domain) = self.domains.get_mut(&owner) else { return };
+        if domain.role == Role::Ancestor {
+            if !self.tokens.is_wanted(owner) {
+                self.destroy(owner);
+            }
+            return;
+        }
+        domain.dropped.push_back(token);
+        if domain.flush_notices() {
+            let port = domain.port;
+            self.hyper.ring(port);
+        }
+    }
+
+    /// The right to frames of ancestors that the domain's last request gave ends.
+    pub(super) fn end_frames(&mut self, id: u32) {
+        let Some(domain) = self.domains.get_mut(&id) else { return };
+        for (owner, gref) in std::mem::take(&mut domain.copying) {
+            if let Some(owner) = self.domains.get_mut(&owner) {
+                owner.end_grants([gref]);
+            }
+        }
+    }
+
+    /// Takes a domain away, whatever it is, with all that it holds.
+    pub fn destroy(&mut self, id: u32) {
+        self.let_go(id);
+        self.unpool(id);
+        let Some(mut domain) = self.domains.remove(&id) else { return };
+        self.by_port.remove(&domain.port);
+        self.ports.forget(domain.port);
+        self.hyper.close(domain.port);
+        self.tokens.lost(id);
+        self.hyper.destroy(id);
+        // Its mappings are gone now, so what it had of the holder is free.
+        self.holder.end_all(&mut domain.granted);
+    }
+
+    /// The clone that was to be in this slot will never be.
+    pub fn forget(&mut self, slot: u32) {
+        let waiting = |role| matches!(role, Role::Reserved(p) | Role::Cloning(p) if p.slot == slot);
+        if let Some(id) = self.domains.values().find(|d| waiting(d.role)).map(|d| d.id) {
+            self.destroy(id);
+        }
+    }
+
+    /// Ends everything.
+    pub fn end_all(&mut self) {
+        let all: Vec<u32> = self.domains.keys().copied().collect();
+        // All of them stop first: none is to see another's end.
+        for id in &all {
+            let _ = self.hyper.pause(*id);
+        }
+        for id in all {
+            self.destroy(id);
+        }
+        self.holder.finish();
+    }
+
+    /// Asks Xen which domains there still are, if it is time; true when the family cannot go on.
+    pub(super) fn look(&mut self) -> bool {
+        let doomed = std::mem::take(&mut *self.doomed.borrow_mut());
+        for id in doomed {
+            self.retire(id, Ended::Killed(SIGKILL));
+        }
+        if Instant::now() < self.next_look {
+            return self.broken;
+        }
+        self.next_look = Instant::now() + LOOK_EVERY;
+        let Ok(list) = self.hyper.list() else { return self.broken };
+        let find = |id: u32| list.iter().find(|s| s.domain == id && !s.dying);
+        self.broken |= find(self.holder.domain()).is_none();
+        let ids: Vec<u32> = self.domains.keys().copied().collect();
+        for id in ids {
+            match find(id).map(|s| s.shutdown) {
+                Some(None) => {}
+                Some(Some(SHUTDOWN_CRASH)) => self.crashed(id, &self.hyper.crash_report(id)),
+                Some(Some(_)) => self.retire(id, Ended::Exited(0)),
+                None if self.domains.get(&id).is_some_and(|d| d.role == Role::Ancestor) => self.destroy(id),
+                None => self.retire(id, Ended::Killed(SIGKILL)),
+            }
+        }
+        self.broken
+    }
+
+    /// The kernel of a domain crashed, or the CPU gave up on it.
+    pub(super) fn crashed(&mut self, id: u32, report: &str) {
+        match self.domains.get(&id).map(|d| d.role) {
+            Some(Role::Member(place)) => self.crashes.push((place, report.to_owned())),
+            Some(_) => crate::report::say(&format!("a shell's kernel crashed: {report}")),
+            None => return,
+        }
+        self.retire(id, Ended::Killed(SIGABRT));
+    }
+
+    /// When to look again.
+    pub(super) fn next_look(&self) -> Duration {
+        if !self.doomed.borrow().is_empty() || !self.ended.is_empty() {
+            return Duration::ZERO;
+        }
+        self.next_look.saturating_duration_since(Instant::now())
+    }
+
+    /// The members that ended since the last call.
+    pub(super) fn take_ended(&mut self) -> Vec<(Place, Ended)> {
+        std::mem::take(&mut self.ended)
+    }
+}

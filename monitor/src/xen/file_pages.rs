@@ -1,0 +1,242 @@
+//! Pages of files: filled from the file at the first touch, one copy for the whole family, written back when members
+//! could write them. The monitor's own reads and writes of such a file are kept coherent with them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::{Rc, Weak};
+
+use abi::Errno;
+use rustix::fs::fstat;
+use rustix::io::{pread, pwrite};
+
+use super::holder::{Frame, Holder};
+use super::hyper::Window;
+use super::pages::PAGE;
+
+/// Pages of one window.
+const CHUNK: u64 = 256;
+
+/// Device and inode.
+type Key = (u64, u64);
+
+thread_local! {
+    /// The files that have pages here; the monitor is one thread.
+    static FILES: RefCell<BTreeMap<Key, Weak<FilePages>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// A file's pages in the holder.
+pub struct FilePages {
+    holder: Rc<Holder>,
+    key: Key,
+    /// Open for writing as soon as somebody maps it so.
+    file: RefCell<OwnedFd>,
+    windows: RefCell<BTreeMap<u64, Rc<dyn Window>>>,
+    pages: RefCell<BTreeMap<u64, Page>>,
+    /// Modification time and size when the pages were last known to be the file's.
+    seen: Cell<(i64, u64, u64)>,
+}
+
+struct Page {
+    frame: Rc<Frame>,
+    /// Some member could write it since it was last written back.
+    written: bool,
+}
+
+/// Before the monitor reads a file itself: what members wrote to its pages goes to the file.
+pub fn before_read(file: impl AsFd, off: u64, len: usize) {
+    if let Some(pages) = find(file) {
+        // What cannot be written (no space) stays in the pages; the reader sees the file's.
+        let _ = pages.flush(off, len as u64);
+    }
+}
+
+/// Before the monitor changes bytes of a file itself: other bytes of the same pages may have been changed by members.
+pub fn before_write(file: impl AsFd, off: u64, len: u64) {
+    before_read(file, off, usize::try_from(len).unwrap_or(usize::MAX));
+}
+
+/// The monitor changed these bytes of a file: its pages follow.
+pub fn changed(file: impl AsFd, off: u64, len: u64) {
+    if let Some(pages) = find(file) {
+        pages.refresh(off, len);
+    }
+}
+
+fn find(file: impl AsFd) -> Option<Rc<FilePages>> {
+    FILES.with_borrow(|files| {
+        if files.is_empty() {
+            return None;
+        }
+        let stat = fstat(file).ok()?;
+        files.get(&(stat.st_dev, stat.st_ino))?.upgrade()
+    })
+}
+
+impl FilePages {
+    /// The pages of an open file.
+    pub fn of(holder: &Rc<Holder>, file: OwnedFd, writable: bool) -> Result<Rc<Self>, Errno> {
+        let stat = fstat(&file).map_err(errno)?;
+        let key = (stat.st_dev, stat.st_ino);
+        if let Some(known) = FILES.with_borrow(|files| files.get(&key).and_then(Weak::upgrade)) {
+            if writable {
+                *known.file.borrow_mut() = file;
+            }
+            return Ok(known);
+        }
+        let new = Rc::new(Self {
+            holder: holder.clone(),
+            key,
+            file: RefCell::new(file),
+            windows: RefCell::default(),
+            pages: RefCell::default(),
+            seen: Cell::new(state(&stat)),
+        });
+        FILES.with_borrow_mut(|files| files.insert(key, Rc::downgrade(&new)));
+        Ok(new)
+    }
+
+    /// The frame of a page. ENOENT: the file ends before it.
+    pub fn frame(&self, page: u64, write: bool) -> Result<Rc<Frame>, Errno> {
+        let size = fstat(&*self.file.borrow()).map_err(errno)?.st_size as u64;
+        if page.checked_mul(PAGE as u64).is_none_or(|start| start >= size) {
+            return Err(Errno::ENOENT);
+        }
+        if let Some(p) = self.pages.borrow_mut().get_mut(&page) {
+            p.written |= write;
+            return Ok(p.frame.clone());
+        }
+        let bytes = self.load(page)?;
+        let frame = self.holder.frame()?;
+        let window = self.window(page / CHUNK)?;
+        window.map((page % CHUNK) as usize, self.holder.domain(), &[frame.gfn])?;
+        store(&*window, page % CHUNK, &bytes);
+        self.pages.borrow_mut().insert(page, Page { frame: frame.clone(), written: write });
+        Ok(frame)
+    }
+
+    /// Writes pages back that members may have changed, as far as they hold any of these bytes.
+    pub fn flush(&self, off: u64, len: u64) -> Result<(), Errno> {
+        let mut pages = self.pages.borrow_mut();
+        let range = touched(off, len);
+        if !pages.range(range.clone()).any(|(_, p)| p.written) {
+            return Ok(());
+        }
+        let file = self.file.borrow();
+        let size = fstat(&*file).map_err(errno)?.st_size as u64;
+        for (page, p) in pages.range_mut(range).filter(|(_, p)| p.written) {
+            let start = page * PAGE as u64;
+            let end = size.min(start + PAGE as u64);
+            let bytes = fetch(&*self.window(page / CHUNK)?, page % CHUNK);
+            let mut done = start;
+            while done < end {
+                let part = &bytes[(done - start) as usize..(end - start) as usize];
+                match pwrite(&*file, part, done).map_err(errno)? {
+                    0 => return Err(Errno::ENOSPC),
+                    n => done += n as u64,
+                }
+            }
+            // A page that somebody has now can change again; one that only we have cannot.
+            p.written = Rc::strong_count(&p.frame) > 1;
+        }
+        drop(pages);
+        self.remember();
+        Ok(())
+    }
+
+    /// Reads pages anew that hold any of these bytes.
+    fn refresh(&self, off: u64, len: u64) {
+        let known: Vec<u64> = self.pages.borrow().range(touched(off, len)).map(|(n, _)| *n).collect();
+        for page in known {
+            if let (Ok(bytes), Ok(window)) = (self.load(page), self.window(page / CHUNK)) {
+                store(&*window, page % CHUNK, &bytes);
+            }
+        }
+        self.remember();
+    }
+
+    /// Takes over what the host changed in the file.
+    pub fn revalidate(&self) {
+        let now = fstat(&*self.file.borrow()).map(|s| state(&s));
+        if now.is_ok_and(|now| now != self.seen.get()) {
+            // What cannot be written back now is tried again later.
+            let _ = self.flush(0, u64::MAX);
+            self.refresh(0, u64::MAX);
+        }
+    }
+
+    fn remember(&self) {
+        if let Ok(stat) = fstat(&*self.file.borrow()) {
+            self.seen.set(state(&stat));
+        }
+    }
+
+    /// A page's bytes from the file; zeroes behind its end.
+    fn load(&self, page: u64) -> Result<[u8; PAGE], Errno> {
+        let mut bytes = [0; PAGE];
+        let mut done = 0;
+        while done < PAGE {
+            match pread(&*self.file.borrow(), &mut bytes[done..], page * PAGE as u64 + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(errno(e)),
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn window(&self, chunk: u64) -> Result<Rc<dyn Window>, Errno> {
+        if let Some(window) = self.windows.borrow().get(&chunk) {
+            return Ok(window.clone());
+        }
+        let window = self.holder.hyper().window(CHUNK as usize)?;
+        self.windows.borrow_mut().insert(chunk, window.clone());
+        Ok(window)
+    }
+}
+
+impl Drop for FilePages {
+    fn drop(&mut self) {
+        // Nobody is left who could be told of a failure; close(2) tells none either.
+        let _ = self.flush(0, u64::MAX);
+        FILES.with_borrow_mut(|files| {
+            if files.get(&self.key).is_some_and(|w| w.strong_count() == 0) {
+                files.remove(&self.key);
+            }
+        });
+    }
+}
+
+fn state(stat: &rustix::fs::Stat) -> (i64, u64, u64) {
+    (stat.st_mtime, stat.st_mtime_nsec, stat.st_size as u64)
+}
+
+/// Numbers of the pages that hold bytes of the range.
+fn touched(off: u64, len: u64) -> std::ops::Range<u64> {
+    let end = off.saturating_add(len);
+    off / PAGE as u64..end.div_ceil(PAGE as u64)
+}
+
+fn store(window: &dyn Window, page: u64, bytes: &[u8; PAGE]) {
+    // SAFETY: the page lies in the window and is mapped; members that have it too tolerate tearing, as the file's own
+    // pages on a host do.
+    unsafe {
+        let to = window.base().add(page as usize * PAGE);
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), to.as_ptr(), PAGE);
+    }
+}
+
+fn fetch(window: &dyn Window, page: u64) -> [u8; PAGE] {
+    let mut bytes = [0; PAGE];
+    // SAFETY: as for `store`.
+    unsafe {
+        let from = window.base().add(page as usize * PAGE);
+        std::ptr::copy_nonoverlapping(from.as_ptr(), bytes.as_mut_ptr(), PAGE);
+    }
+    bytes
+}
+
+fn errno(e: rustix::io::Errno) -> Errno {
+    Errno(e.raw_os_error())
+}

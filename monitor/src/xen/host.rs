@@ -1,0 +1,278 @@
+//! The Xen backend's state: the holder, the domains of the family, and a pool of warm shells.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use abi::Errno;
+use anyhow::Result;
+use protocol::control::REGION_SIZE;
+use protocol::xen::{DO_START, Header, MAGIC, PageGrant, StartPages};
+use protocol::{PROTOCOL_VERSION, events};
+use zerocopy::IntoBytes;
+
+use super::clone::Clones;
+use super::domain::{Domain, Role};
+use super::door::Door;
+use super::holder::{Granted, Holder};
+use super::hyper::Hypervisor;
+use super::pages::{PAGE, Pages};
+use super::ports::Ports;
+use super::tokens::Tokens;
+use crate::backend::{Ended, Place};
+use crate::config::Config;
+use crate::mapping::Mapped;
+use crate::regions::Backing;
+
+/// Shells that are kept warm.
+const WARM: usize = 2;
+/// After a failure to build a shell, how long until the next attempt in an idle moment.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Frames that a member may have when the user set no limit.
+const DEFAULT_FRAMES: u64 = 0x4_0000;
+/// Frames that the holder may have.
+const HOLDER_FRAMES: u64 = 0x40_0000;
+/// Pages granted with a command: of the control region, the family region, and the monitor's part of the events region.
+const START_CONTROL: u32 = 9;
+const START_FAMILY: u32 = 2;
+const START_MONITOR: u32 = 2;
+
+/// The backend.
+pub struct Host {
+    pub(super) hyper: Rc<dyn Hypervisor>,
+    pub(super) holder: Rc<Holder>,
+    pub(super) ports: Rc<Ports>,
+    pub(super) name: String,
+    /// By number.
+    pub(super) domains: BTreeMap<u32, Domain>,
+    /// By our end of the channel.
+    pub(super) by_port: BTreeMap<u32, u32>,
+    /// Shells with their control regions.
+    pool: VecDeque<(u32, Rc<Pages>)>,
+    pub(super) tokens: Tokens,
+    pub(super) clones: Clones,
+    /// Members that are to be ended: noted where only `&self` is at hand.
+    pub(super) doomed: RefCell<Vec<u32>>,
+    /// Ends of members that the family has not been told of.
+    pub(super) ended: Vec<(Place, Ended)>,
+    /// Crashes that the user has not been told of.
+    pub(super) crashes: Vec<(Place, String)>,
+    /// Names that `xl` is to show, told in idle moments.
+    pub(super) renames: VecDeque<(u32, String)>,
+    pub(super) next_look: Instant,
+    /// The holder is gone, and the family with it.
+    pub(super) broken: bool,
+    max_frames: u64,
+    shells: u32,
+    failed: Option<Instant>,
+}
+
+impl Host {
+    /// Opens Xen, removes what dead monitors left, and makes the holder.
+    pub fn new(config: &Config) -> Result<Self> {
+        let hyper = super::real::open(&config.kernel)?;
+        Self::with(hyper, config).map_err(|e| anyhow::anyhow!("cannot make a holder domain: {}", e.message()))
+    }
+
+    /// A backend over some hypervisor.
+    pub(super) fn with(hyper: Rc<dyn Hypervisor>, config: &Config) -> Result<Self, Errno> {
+        let holder = Holder::new(hyper.clone(), &format!("{}.holder", config.name), HOLDER_FRAMES)?;
+        let max_frames = match config.memory {
+            0 => DEFAULT_FRAMES,
+            bytes => bytes.div_ceil(PAGE as u64).max(0x1000),
+        };
+        Ok(Self {
+            ports: Rc::new(Ports::new(hyper.clone())),
+            hyper,
+            holder,
+            name: config.name.clone(),
+            domains: BTreeMap::new(),
+            by_port: BTreeMap::new(),
+            pool: VecDeque::new(),
+            tokens: Tokens::default(),
+            clones: Clones::default(),
+            doomed: RefCell::default(),
+            ended: Vec::new(),
+            crashes: Vec::new(),
+            renames: VecDeque::new(),
+            next_look: Instant::now(),
+            broken: false,
+            max_frames,
+            shells: 0,
+            failed: None,
+        })
+    }
+
+    /// The holder.
+    pub fn holder(&self) -> Rc<Holder> {
+        self.holder.clone()
+    }
+
+    /// The channels to members.
+    pub fn ports(&self) -> Rc<Ports> {
+        self.ports.clone()
+    }
+
+    /// One step of what can be done in an idle moment; false when there is nothing to do.
+    pub fn refill(&mut self) -> bool {
+        if let Some((id, name)) = self.renames.pop_front() {
+            if self.domains.contains_key(&id) {
+                self.hyper.rename(id, &name);
+            }
+            return true;
+        }
+        let resting = self.failed.is_some_and(|at| at.elapsed() < PAUSE);
+        if self.pool.len() >= WARM || resting {
+            return false;
+        }
+        match self.build() {
+            Ok(shell) => self.pool.push_back(shell),
+            // The next member's start will meet and report the same failure.
+            Err(_) => self.failed = Some(Instant::now()),
+        }
+        self.failed.is_none() && self.pool.len() < WARM
+    }
+
+    /// A shell that runs, and its control region.
+    pub fn take_shell(&mut self) -> Result<(Backing, Rc<Mapped>, u32), Errno> {
+        let (id, control) = match self.pool.pop_front() {
+            Some(shell) => shell,
+            None => self.build()?,
+        };
+        let view = Rc::new(Mapped::of_pages(control.clone()));
+        Ok((Backing::Held(control), view, id))
+    }
+
+    fn build(&mut self) -> Result<(u32, Rc<Pages>), Errno> {
+        let control = Pages::memory(&self.holder, REGION_SIZE as u64)?;
+        for page in 0..u64::from(START_CONTROL) {
+            control.frame(page, true)?;
+        }
+        self.shells += 1;
+        let name = format!("{}.shell-{}", self.name, self.shells);
+        let built = self.hyper.build(&name, self.max_frames)?;
+        let id = built.domain;
+        let port = self.hyper.bind(id, built.port).inspect_err(|_| self.hyper.destroy(id))?;
+        let door = Door::new(built.door);
+        door.write_header(&Header {
+            magic: MAGIC,
+            version: PROTOCOL_VERSION,
+            domid: id,
+            port: built.port,
+            max_frames: self.max_frames,
+            first_free_gfn: built.first_free_gfn,
+        });
+        let domain = Domain {
+            id,
+            role: Role::Shell,
+            port,
+            door,
+            grants: built.grants,
+            stuck: Vec::new(),
+            granted: Granted::default(),
+            copying: Vec::new(),
+            control: None,
+            busy: false,
+            dropped: VecDeque::new(),
+        };
+        self.domains.insert(id, domain);
+        self.by_port.insert(port, id);
+        self.failed = None;
+        self.hyper.unpause(id).inspect_err(|_| self.destroy(id))?;
+        Ok((id, control))
+    }
+
+    /// The shell is to become the member at `place`, whose control region this is.
+    fn settle(&mut self, shell: u32, role: Role, control: &Backing) -> Result<(), Errno> {
+        let domain = self.domains.get_mut(&shell).ok_or(Errno::EAGAIN)?;
+        let (place, control) = (role.place().ok_or(Errno::EINVAL)?, control.pages().ok_or(Errno::EINVAL)?);
+        domain.role = role;
+        domain.control = Some(control.clone());
+        self.ports.set(place.slot, domain.port);
+        self.renames.push_back((shell, format!("{}.{}", self.name, place.slot)));
+        Ok(())
+    }
+
+    /// The shell waits to become a clone.
+    pub fn reserve(&mut self, shell: u32, place: Place, control: &Backing) -> Result<(), Errno> {
+        self.settle(shell, Role::Reserved(place), control)
+    }
+
+    /// Starts the program that the control region names.
+    pub fn start(
+        &mut self,
+        shell: u32,
+        place: Place,
+        control: &Backing,
+        family: &Backing,
+        events: &Backing,
+    ) -> Result<(), Errno> {
+        self.settle(shell, Role::Member(place), control)?;
+        let data = self.start_pages(shell, family, events)?;
+        let domain = self.domains.get(&shell).ok_or(Errno::EAGAIN)?;
+        if !domain.door.command(DO_START, [0; 6], &data) {
+            return Err(Errno::EAGAIN);
+        }
+        self.hyper.ring(domain.port);
+        Ok(())
+    }
+
+    /// The pages that every member needs at once, granted to the domain: [`StartPages`] and the references.
+    pub(super) fn start_pages(
+        &mut self,
+        shell: u32,
+        family: &Backing,
+        events: &Backing,
+    ) -> Result<Vec<u8>, Errno> {
+        let domain = self.domains.get_mut(&shell).ok_or(Errno::EAGAIN)?;
+        let place = domain.role.place().ok_or(Errno::EINVAL)?;
+        let control = domain.control.clone().ok_or(Errno::EINVAL)?;
+        let (family, events) = (family.pages().ok_or(Errno::EINVAL)?, events.pages().ok_or(Errno::EINVAL)?);
+        let own = (events::slot_base(place.slot) / PAGE) as u64;
+        let own_events = (events::SLOT_SIZE / PAGE) as u32;
+        let monitor = (events::slot_base(protocol::MONITOR_SLOT) / PAGE) as u64;
+        let lists = [
+            (&control, 0, START_CONTROL, true),
+            (family, 0, START_FAMILY, false),
+            (events, own, own_events, true),
+            (events, monitor, START_MONITOR, true),
+        ];
+        let start = StartPages {
+            slot: place.slot,
+            control: START_CONTROL,
+            family: START_FAMILY,
+            own_events,
+            monitor_events: START_MONITOR,
+            pad: 0,
+        };
+        let mut data = start.as_bytes().to_vec();
+        for (pages, first, count, write) in lists {
+            for page in first..first + u64::from(count) {
+                let frame = pages.frame(page, write)?;
+                let gref = self.holder.grant(shell, &frame, write, &mut domain.granted)?;
+                data.extend_from_slice(PageGrant { domid: self.holder.domain(), gref }.as_bytes());
+            }
+        }
+        Ok(data)
+    }
+
+    /// Makes the member enter its kernel.
+    pub fn kick(&self, id: u32) {
+        if let Some(domain) = self.domains.get(&id) {
+            self.hyper.ring(domain.port);
+        }
+    }
+
+    /// Ends a member; the family hears of it as of every end.
+    pub fn kill(&self, id: u32) {
+        // It does nothing more from here on. A failure means that it is gone already.
+        let _ = self.hyper.pause(id);
+        self.doomed.borrow_mut().push(id);
+    }
+
+    /// Takes the shell out of the pool if it is there.
+    pub(super) fn unpool(&mut self, id: u32) {
+        self.pool.retain(|(shell, _)| *shell != id);
+    }
+}

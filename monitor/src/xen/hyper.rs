@@ -1,0 +1,91 @@
+//! What the backend needs of Xen: a small set of calls, so that everything above them is tested without Xen.
+
+use std::os::fd::BorrowedFd;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use abi::Errno;
+
+/// A window of pages onto frames of domains.
+pub trait Window {
+    /// Its first byte; it stays there as long as the window lives.
+    fn base(&self) -> NonNull<u8>;
+    /// Bytes of it.
+    fn len(&self) -> usize;
+    /// Maps frames of a domain at consecutive pages where nothing is mapped yet.
+    fn map(&self, page: usize, domain: u32, gfns: &[u64]) -> Result<(), Errno>;
+    /// Makes a hole of these pages again.
+    fn unmap(&self, page: usize, pages: usize) -> Result<(), Errno>;
+}
+
+/// A domain's grant table, written from outside.
+pub trait Grants {
+    /// Lets `to` use these frames by consecutive references; gives the first. All or nothing; ENOSPC when the table is
+    /// full.
+    fn grant(&mut self, to: u32, gfns: &[u64], writable: bool) -> Result<u32, Errno>;
+    /// Ends one that was given; false when the frame is still mapped by it, and then it stays.
+    fn end(&mut self, gref: u32) -> bool;
+    /// Whether the user has the frame mapped now.
+    fn is_mapped(&self, gref: u32) -> bool;
+}
+
+/// A domain as the builder left it: paused, its vCPU at the kernel's entry.
+pub struct Built {
+    pub domain: u32,
+    /// The domain's end of the event channel to us, not bound yet.
+    pub port: u32,
+    /// The door's pages.
+    pub door: Rc<dyn Window>,
+    pub grants: Box<dyn Grants>,
+    /// First frame that the domain may populate itself.
+    pub first_free_gfn: u64,
+}
+
+/// What Xen says of a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub domain: u32,
+    /// The domain shut itself down, for this reason (SHUTDOWN_*).
+    pub shutdown: Option<u8>,
+    pub dying: bool,
+    pub pages: u64,
+}
+
+/// Xen, from its dom0.
+pub trait Hypervisor {
+    /// A domain that never runs; it may own this many frames.
+    fn create_holder(&self, name: &str, max_frames: u64) -> Result<(u32, Box<dyn Grants>), Errno>;
+    /// A domain with the member's kernel in it.
+    fn build(&self, name: &str, max_frames: u64) -> Result<Built, Errno>;
+    /// Lets it run.
+    fn unpause(&self, domain: u32) -> Result<(), Errno>;
+    /// Stops it where it is.
+    fn pause(&self, domain: u32) -> Result<(), Errno>;
+    /// Ends it, with all that others know of it.
+    fn destroy(&self, domain: u32);
+    /// Names it for `xl`.
+    fn rename(&self, domain: u32, name: &str);
+    /// All domains.
+    fn list(&self) -> Result<Vec<Status>, Errno>;
+    /// What the vCPU of a domain that crashed was about.
+    fn crash_report(&self, domain: u32) -> String;
+    /// Gives a domain memory at these frames. Fresh memory is no promise of zeros.
+    fn populate(&self, domain: u32, gfns: &[u64]) -> Result<(), Errno>;
+    /// Takes memory from a domain.
+    fn depopulate(&self, domain: u32, gfns: &[u64]);
+    /// Reserves a window.
+    fn window(&self, pages: usize) -> Result<Rc<dyn Window>, Errno>;
+
+    /// Binds to the port that a domain has for us; gives our end.
+    fn bind(&self, domain: u32, port: u32) -> Result<u32, Errno>;
+    /// A port of `domain` to which `to` may bind.
+    fn unbound(&self, domain: u32, to: u32) -> Result<u32, Errno>;
+    /// Rings our end of a channel.
+    fn ring(&self, port: u32);
+    /// Closes our end.
+    fn close(&self, port: u32);
+    /// Appends the ports of ours that rang since the last call; they may ring again from here on.
+    fn rang(&self, ports: &mut Vec<u32>);
+    /// Readable when a port rang.
+    fn fd(&self) -> BorrowedFd<'_>;
+}

@@ -1,0 +1,39 @@
+//! The Xen platform's backend: members are PVH domains, which the monitor builds, serves and ends from dom0.
+//!
+//! docs/xen.md has the mechanisms. Here, by file: `hyper` what is needed of Xen, `real` that over `xenctl`; `holder` the
+//! domain that owns the pages of regions, `pages` and `file_pages` what those pages hold; `door` and `serve` what members
+//! ask for; `tokens` and `clone` copy-on-write; `host` the domains and the pool of shells; `end` how they go.
+
+mod clone;
+mod crash;
+mod domain;
+mod door;
+mod end;
+pub mod file_pages;
+mod holder;
+mod host;
+mod hyper;
+mod pages;
+mod ports;
+mod real;
+mod serve;
+mod sweep;
+mod tokens;
+
+pub use holder::Holder;
+pub use host::Host;
+pub use pages::Pages;
+pub use ports::Ports;
+pub use serve::{attend, doors_rang};
+pub use sweep::sweep;
+
+use crate::backend::Backend;
+use crate::family::Family;
+
+/// Nanoseconds until the backend wants the loop's attention.
+pub fn next_look(fam: &Family) -> Option<u64> {
+    match &fam.backend {
+        Backend::Hosted(_) => None,
+        Backend::Xen(host) => Some(host.next_look().as_nanos() as u64),
+    }
+}

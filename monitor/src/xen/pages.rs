@@ -1,0 +1,162 @@
+//! The pages of a region in the holder: memory that appears page by page, or a file's pages.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use abi::Errno;
+
+use super::file_pages::FilePages;
+use super::holder::{Frame, Holder};
+use super::hyper::Window;
+use crate::mapping;
+
+/// Bytes of a page.
+pub const PAGE: usize = 4096;
+
+/// A region's pages.
+pub struct Pages {
+    body: Body,
+    writable: bool,
+}
+
+enum Body {
+    Memory(Memory),
+    File(Rc<FilePages>),
+}
+
+/// Memory that the monitor maps as well.
+struct Memory {
+    holder: Rc<Holder>,
+    window: Rc<dyn Window>,
+    /// One bit per page that is mapped in the window.
+    mapped: Box<[Cell<u64>]>,
+    frames: RefCell<BTreeMap<usize, Rc<Frame>>>,
+}
+
+impl Pages {
+    /// Zeroed memory of `size` bytes.
+    pub fn memory(holder: &Rc<Holder>, size: u64) -> Result<Rc<Self>, Errno> {
+        let pages = usize::try_from(size).map_err(|_| Errno::ENOMEM)? / PAGE;
+        let memory = Memory {
+            holder: holder.clone(),
+            window: holder.hyper().window(pages)?,
+            mapped: vec![Cell::new(0); pages.div_ceil(64)].into(),
+            frames: RefCell::default(),
+        };
+        Ok(Rc::new(Self { body: Body::Memory(memory), writable: true }))
+    }
+
+    /// The pages of a file, which all regions of the file share.
+    pub fn file(holder: &Rc<Holder>, file: OwnedFd, writable: bool) -> Result<Rc<Self>, Errno> {
+        Ok(Rc::new(Self { body: Body::File(FilePages::of(holder, file, writable)?), writable }))
+    }
+
+    /// Whether members may write.
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// True for memory, which the monitor can map.
+    pub fn is_memory(&self) -> bool {
+        matches!(self.body, Body::Memory(_))
+    }
+
+    /// The frame of a page, to be granted. ENOENT: there is no such page.
+    pub fn frame(&self, page: u64, write: bool) -> Result<Rc<Frame>, Errno> {
+        match &self.body {
+            Body::Memory(m) => {
+                let page = usize::try_from(page).ok().filter(|p| *p < m.window.len() / PAGE);
+                m.frame(page.ok_or(Errno::ENOENT)?)
+            }
+            Body::File(f) => f.frame(page, write),
+        }
+    }
+
+    /// Writes pages of a file back that members may have changed.
+    pub fn sync(&self, first: u64, count: u64) -> Result<(), Errno> {
+        match &self.body {
+            Body::Memory(_) => Ok(()),
+            Body::File(f) => f.flush(first.saturating_mul(PAGE as u64), count.saturating_mul(PAGE as u64)),
+        }
+    }
+
+    /// The host may have changed the file since it was looked at last.
+    pub fn revalidate(&self) {
+        if let Body::File(f) = &self.body {
+            f.revalidate();
+        }
+    }
+}
+
+impl Memory {
+    fn is_mapped(&self, page: usize) -> bool {
+        self.mapped[page / 64].get() & 1 << (page % 64) != 0
+    }
+
+    fn set_mapped(&self, page: usize, mapped: bool) {
+        let (word, bit) = (&self.mapped[page / 64], 1 << (page % 64));
+        word.set(if mapped { word.get() | bit } else { word.get() & !bit });
+    }
+
+    fn frame(&self, page: usize) -> Result<Rc<Frame>, Errno> {
+        if let Some(frame) = self.frames.borrow().get(&page) {
+            return Ok(frame.clone());
+        }
+        let frame = self.holder.frame()?;
+        if self.is_mapped(page) {
+            // The sink was there for want of memory.
+            self.window.unmap(page, 1)?;
+            self.set_mapped(page, false);
+        }
+        self.map(page, frame.gfn)?;
+        // SAFETY: the page lies in the window and is mapped; nobody else has it yet.
+        unsafe { self.window.base().add(page * PAGE).write_bytes(0, PAGE) };
+        self.frames.borrow_mut().insert(page, frame.clone());
+        Ok(frame)
+    }
+
+    fn map(&self, page: usize, gfn: u64) -> Result<(), Errno> {
+        self.window.map(page, self.holder.domain(), &[gfn])?;
+        self.set_mapped(page, true);
+        Ok(())
+    }
+
+    /// The monitor accesses a page now. Without memory it gets one whose contents nobody sees: the member that was to
+    /// read it finds zeroes, and the monitor goes on.
+    fn need_page(&self, page: usize) {
+        if self.frame(page).is_ok() || self.is_mapped(page) {
+            return;
+        }
+        if self.map(page, self.holder.sink()).is_err() {
+            crate::report::say("Xen has no memory left for the monitor: the family ends");
+            self.holder.finish();
+            std::process::exit(1);
+        }
+    }
+}
+
+impl mapping::Pages for Pages {
+    fn base(&self) -> NonNull<u8> {
+        match &self.body {
+            Body::Memory(m) => m.window.base(),
+            Body::File(_) => NonNull::dangling(),
+        }
+    }
+    fn len(&self) -> usize {
+        match &self.body {
+            Body::Memory(m) => m.window.len(),
+            Body::File(_) => 0,
+        }
+    }
+    fn need(&self, off: usize, len: usize) {
+        let Body::Memory(m) = &self.body else { return };
+        for page in off / PAGE..(off + len).div_ceil(PAGE) {
+            if !m.is_mapped(page) {
+                m.need_page(page);
+            }
+        }
+    }
+}

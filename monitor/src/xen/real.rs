@@ -1,0 +1,225 @@
+//! Xen itself, through `xenctl`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use abi::Errno;
+use anyhow::{Context, Result, bail};
+use protocol::xen::{DOOR_GFN, DOOR_PAGES};
+use xenctl::build::{Image, Recipe, build, holder};
+use xenctl::grant::Access;
+use xenctl::names::{Identity, publish, rename, withdraw};
+use xenctl::{DomId, DomainConfig, Error, EventChannels, ForeignMap, GrantRef, GrantTable, Store, Xen};
+
+use super::hyper::{Built, Grants, Hypervisor, Status, Window};
+use super::sweep::{Owner, sweep_with};
+use crate::report::say;
+
+/// Xen from this dom0.
+struct Real {
+    xen: Xen,
+    image: Image,
+    channels: EventChannels,
+    /// None where no xenstore runs: then domains have no names.
+    store: RefCell<Option<Store>>,
+    owner: Owner,
+    /// UUIDs of our domains, and grant tables that came with them.
+    uuids: RefCell<BTreeMap<u32, [u8; 16]>>,
+    count: Cell<u32>,
+}
+
+/// Opens Xen for a family whose members run the kernel at this path.
+pub fn open(kernel: &Path) -> Result<Rc<dyn Hypervisor>> {
+    let xen = Xen::open().map_err(|e| anyhow::anyhow!("not a Xen dom0: {e}"))?;
+    let channels = EventChannels::open().map_err(|e| anyhow::anyhow!("not a Xen dom0: {e}"))?;
+    let bytes = std::fs::read(kernel).with_context(|| {
+        format!("cannot read the members' kernel {}: build it with `cargo xtask build`", kernel.display())
+    })?;
+    let Ok(image) = Image::parse(bytes) else {
+        bail!("{} is no kernel for Xen members", kernel.display());
+    };
+    sweep_with(&xen);
+    Ok(Rc::new(Real {
+        xen,
+        image,
+        channels,
+        store: RefCell::new(Store::open().ok()),
+        owner: Owner::this(),
+        uuids: RefCell::default(),
+        count: Cell::new(0),
+    }))
+}
+
+/// A failure as the guest sees it.
+fn errno(e: Error) -> Errno {
+    match e.errno() {
+        Some(libc::ENOSPC) => Errno::ENOSPC,
+        Some(libc::ESRCH) => Errno::ESRCH,
+        _ if e.is_out_of_memory() => Errno::ENOMEM,
+        _ => Errno::EAGAIN,
+    }
+}
+
+fn id(domain: u32) -> DomId {
+    DomId(domain as u16)
+}
+
+impl Real {
+    fn config(&self) -> DomainConfig {
+        self.count.set(self.count.get() + 1);
+        DomainConfig { uuid: self.owner.uuid(self.count.get()), ..DomainConfig::default() }
+    }
+
+    fn publish(&self, domain: DomId, name: &str, uuid: [u8; 16]) {
+        self.uuids.borrow_mut().insert(domain.0.into(), uuid);
+        self.with_store(|store| publish(store, domain, &Identity { name, uuid, console: None }));
+    }
+
+    /// Names are for operators: a xenstore that refuses stops nothing.
+    fn with_store(&self, f: impl FnOnce(&mut Store) -> xenctl::Result<()>) {
+        if let Some(store) = &mut *self.store.borrow_mut()
+            && let Err(e) = f(store)
+        {
+            say(&format!("xl will not know all names: {e}"));
+        }
+    }
+}
+
+impl Hypervisor for Real {
+    fn create_holder(&self, name: &str, max_frames: u64) -> Result<(u32, Box<dyn Grants>), Errno> {
+        let config = self.config();
+        let uuid = config.uuid;
+        let recipe =
+            Recipe { config, max_pages: max_frames, console: false, store: false, ..Recipe::default() };
+        let (domain, grants) = holder(&self.xen, &recipe).map_err(errno)?;
+        self.publish(domain, name, uuid);
+        Ok((domain.0.into(), Box::new(grants)))
+    }
+    fn build(&self, name: &str, max_frames: u64) -> Result<Built, Errno> {
+        let config = self.config();
+        let uuid = config.uuid;
+        let first = DOOR_GFN;
+        let recipe = Recipe {
+            config,
+            max_pages: max_frames,
+            door: first..first + DOOR_PAGES as u64,
+            console: false,
+            store: false,
+            ..Recipe::default()
+        };
+        let built = build(&self.xen, &self.image, &recipe, |_| Ok(())).map_err(|e| {
+            say(&format!("cannot build a domain: {e}"));
+            errno(e)
+        })?;
+        self.publish(built.domain, name, uuid);
+        Ok(Built {
+            domain: built.domain.0.into(),
+            port: built.port,
+            door: Rc::new(RealWindow(built.door)),
+            grants: Box::new(built.grants),
+            first_free_gfn: built.first_free_gfn,
+        })
+    }
+    fn unpause(&self, domain: u32) -> Result<(), Errno> {
+        self.xen.unpause(id(domain)).map_err(errno)
+    }
+    fn pause(&self, domain: u32) -> Result<(), Errno> {
+        self.xen.pause(id(domain)).map_err(errno)
+    }
+    fn destroy(&self, domain: u32) {
+        // A failure means that it is gone.
+        let _ = self.xen.destroy(id(domain));
+        if let Some(uuid) = self.uuids.borrow_mut().remove(&domain) {
+            self.with_store(|store| withdraw(store, id(domain), &uuid));
+        }
+    }
+    fn rename(&self, domain: u32, name: &str) {
+        if let Some(uuid) = self.uuids.borrow().get(&domain) {
+            self.with_store(|store| rename(store, id(domain), uuid, name));
+        }
+    }
+    fn list(&self) -> Result<Vec<Status>, Errno> {
+        let list = self.xen.domains().map_err(errno)?;
+        let status = |d: &xenctl::DomainInfo| Status {
+            domain: d.id.0.into(),
+            shutdown: d.shutdown(),
+            dying: d.is_dying(),
+            pages: d.pages,
+        };
+        Ok(list.iter().map(status).collect())
+    }
+    fn crash_report(&self, domain: u32) -> String {
+        match self.xen.registers(id(domain)) {
+            Ok(r) => super::crash::of_registers(&r),
+            Err(_) => "the domain shut down with a crash".to_owned(),
+        }
+    }
+    fn populate(&self, domain: u32, gfns: &[u64]) -> Result<(), Errno> {
+        self.xen.populate(id(domain), gfns, 0).map_err(errno)
+    }
+    fn depopulate(&self, domain: u32, gfns: &[u64]) {
+        // Frames that are not there are well given back.
+        let _ = self.xen.depopulate(id(domain), gfns, 0);
+    }
+    fn window(&self, pages: usize) -> Result<Rc<dyn Window>, Errno> {
+        let window = ForeignMap::reserve(&self.xen, pages).map_err(errno)?;
+        Ok(Rc::new(RealWindow(window)))
+    }
+    fn bind(&self, domain: u32, port: u32) -> Result<u32, Errno> {
+        self.channels.bind(id(domain), port).map_err(errno)
+    }
+    fn unbound(&self, domain: u32, to: u32) -> Result<u32, Errno> {
+        self.xen.alloc_unbound(id(domain), id(to)).map_err(errno)
+    }
+    fn ring(&self, port: u32) {
+        // Nobody is there to hear any more: nothing to do.
+        let _ = self.channels.notify(port);
+    }
+    fn close(&self, port: u32) {
+        let _ = self.channels.unbind(port);
+    }
+    fn rang(&self, ports: &mut Vec<u32>) {
+        let first = ports.len();
+        // What was read before an error is still served.
+        let _ = self.channels.pending(ports);
+        let _ = self.channels.unmask(&ports[first..]);
+    }
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.channels.as_fd()
+    }
+}
+
+struct RealWindow(ForeignMap);
+
+impl Window for RealWindow {
+    fn base(&self) -> NonNull<u8> {
+        NonNull::new(self.0.base()).unwrap_or(NonNull::dangling())
+    }
+    fn len(&self) -> usize {
+        self.0.pages() * xenctl::PAGE
+    }
+    fn map(&self, page: usize, domain: u32, gfns: &[u64]) -> Result<(), Errno> {
+        self.0.map(page, id(domain), gfns).map_err(errno)
+    }
+    fn unmap(&self, page: usize, pages: usize) -> Result<(), Errno> {
+        self.0.unmap(page, pages).map_err(errno)
+    }
+}
+
+impl Grants for GrantTable {
+    fn grant(&mut self, to: u32, gfns: &[u64], writable: bool) -> Result<u32, Errno> {
+        let access = if writable { Access::ReadWrite } else { Access::ReadOnly };
+        let first = self.grant_all(id(to), gfns.iter().copied(), access);
+        first.map(|gref| gref.0).map_err(errno)
+    }
+    fn end(&mut self, gref: u32) -> bool {
+        GrantTable::end(self, GrantRef(gref))
+    }
+    fn is_mapped(&self, gref: u32) -> bool {
+        GrantTable::is_mapped(self, GrantRef(gref))
+    }
+}

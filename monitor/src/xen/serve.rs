@@ -1,0 +1,269 @@
+//! The door's server: takes what members ask the platform for, checks it as a lie, answers.
+
+use abi::Errno;
+use protocol::xen::{
+    ASK_BIND, ASK_CLONE, ASK_CRASH, ASK_DROP, ASK_EXIT, ASK_FRAMES, ASK_GIVE_BACK, ASK_LOG, ASK_PAGES,
+    ASK_PULLED, ASK_READY, ASK_SYNC, FrameRange, PageGrant, REGION_CONTROL, REGION_EVENTS, REGION_FAMILY,
+    REQUEST_DATA_LEN,
+};
+use std::rc::Rc;
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::clone::Wish;
+use super::domain::Role;
+use super::door::Asked;
+use super::host::Host;
+use super::pages::Pages;
+use crate::backend::{Backend, Ended, Vm};
+use crate::family::Family;
+use crate::regions::RegionId;
+use crate::report::{printable, say};
+use crate::serve::drain;
+
+/// References that fit into an answer.
+const MOST: u64 = (REQUEST_DATA_LEN / size_of::<PageGrant>()) as u64;
+/// Pages given for one question about a region: what was asked for, but not so many that others wait.
+const PAGES_AT_ONCE: u64 = 64;
+/// Pages that a member may have of the holder at one time.
+const PAGES_PER_MEMBER: usize = 1 << 16;
+/// Longest text in a question.
+const TEXT: u64 = 4096;
+
+/// An answer: the value, and data for it.
+type Said = Result<(i64, Vec<u8>), Errno>;
+
+/// Serves the doors that rang, and sees to members that ended.
+pub fn doors_rang(fam: &mut Family) {
+    let Backend::Xen(host) = &fam.backend else { return };
+    let mut ports = Vec::new();
+    host.hyper.rang(&mut ports);
+    let ids: Vec<u32> = ports.iter().filter_map(|port| host.by_port.get(port).copied()).collect();
+    for id in ids {
+        serve(fam, id);
+    }
+    attend(fam);
+}
+
+/// Carries out what became due: kills, ends, and a look at which domains there are.
+pub fn attend(fam: &mut Family) {
+    let Backend::Xen(host) = &mut fam.backend else { return };
+    let broken = host.look();
+    let crashes = std::mem::take(&mut host.crashes);
+    for (place, report) in crashes {
+        fam.report_crash(place.slot, report.as_bytes());
+        if let Some(m) = fam.members.get_mut(place.slot) {
+            // Its end is told already.
+            m.doomed = true;
+        }
+    }
+    while let Backend::Xen(host) = &mut fam.backend {
+        let ended = host.take_ended();
+        if ended.is_empty() {
+            break;
+        }
+        for (place, how) in ended {
+            if fam.members.get(place.slot).is_some_and(|m| m.generation == place.generation) {
+                // Its last words first: an end that it told is no loss.
+                drain(fam, place.slot);
+                fam.vm_ended(place.slot, how);
+            }
+        }
+        fam.apply_pending();
+    }
+    if broken && fam.ended.is_none() {
+        say("the family's holder domain was destroyed: the family ends");
+        fam.ended = Some(abi::signal::SIGKILL as u32);
+    }
+}
+
+/// Takes the question at a domain's door, if there is one.
+fn serve(fam: &mut Family, id: u32) {
+    let Backend::Xen(host) = &mut fam.backend else { return };
+    let Some(domain) = host.domains.get_mut(&id).filter(|d| !d.busy && d.role != Role::Ancestor) else {
+        return;
+    };
+    domain.flush_notices();
+    let Some(asked) = domain.door.asked() else { return };
+    host.end_frames(id);
+    let said = match asked.op {
+        ASK_EXIT => {
+            let status = asked.args[0] as i32;
+            host.retire(id, Ended::Exited(status));
+            return;
+        }
+        ASK_CRASH => {
+            let text = host.text(id, asked.args[0]).unwrap_or_default();
+            let report = super::crash::symbolised(&fam.config.kernel, &text);
+            host.crashed(id, &report);
+            return;
+        }
+        ASK_CLONE => match clone(fam, id, &asked) {
+            // Answered when the child is there.
+            Ok(()) => return,
+            Err(e) => Err(e),
+        },
+        ASK_PULLED => {
+            host.answer(id, 0, &[]);
+            if let Some(place) = host.pulled(id) {
+                // A failure ends the child, which the parent learns as it would of any child's end.
+                let _ = fam.adopt(place.slot, Vm::Domain(id));
+            }
+            return;
+        }
+        ASK_PAGES => pages(fam, id, &asked),
+        ASK_SYNC => region(fam, id, asked.args[0])
+            .and_then(|pages| pages.sync(asked.args[1], asked.args[2]))
+            .map(|()| (0, Vec::new())),
+        ASK_READY => Ok((0, Vec::new())),
+        ASK_GIVE_BACK => host.give_back(id, asked.args[0]),
+        ASK_FRAMES => host.frames(id, asked.args[0], asked.args[1]),
+        ASK_DROP => {
+            if let Some(dropped) = host.tokens.release(asked.args[0], id) {
+                host.tell_dropped(dropped);
+            }
+            Ok((0, Vec::new()))
+        }
+        ASK_BIND => host.bind(id, asked.args[0]),
+        ASK_LOG => {
+            let text = host.text(id, asked.args[0]).unwrap_or_default();
+            say(&format!("domain {id}: {}", printable(&text)));
+            Ok((0, Vec::new()))
+        }
+        _ => Err(Errno::ENOSYS),
+    };
+    let Backend::Xen(host) = &mut fam.backend else { return };
+    match said {
+        Ok((ret, data)) => host.answer(id, ret, &data),
+        Err(e) => host.answer(id, -i64::from(e.0), &[]),
+    }
+}
+
+/// The pages that a member means by a region's number.
+fn region(fam: &Family, id: u32, region: u64) -> Result<Rc<Pages>, Errno> {
+    let Backend::Xen(host) = &fam.backend else { return Err(Errno::EINVAL) };
+    let domain = host.domains.get(&id).ok_or(Errno::ESRCH)?;
+    let place = domain.role.place().ok_or(Errno::EACCES)?;
+    let pages = match region {
+        REGION_CONTROL => domain.control.clone(),
+        REGION_FAMILY => fam.published.backing().pages().cloned(),
+        REGION_EVENTS => fam.events.backing().pages().cloned(),
+        _ => fam.regions.pages(RegionId(region), place.slot),
+    };
+    pages.ok_or(Errno::EACCES)
+}
+
+/// `ASK_PAGES`.
+fn pages(fam: &mut Family, id: u32, asked: &Asked) -> Said {
+    let [number, first, count, write, ..] = asked.args;
+    let write = write != 0;
+    let pages = region(fam, id, number)?;
+    if write && (number == REGION_FAMILY || !pages.is_writable()) {
+        return Err(Errno::EACCES);
+    }
+    let Backend::Xen(host) = &mut fam.backend else { return Err(Errno::EINVAL) };
+    let domain = host.domains.get_mut(&id).ok_or(Errno::ESRCH)?;
+    let count = count.clamp(1, PAGES_AT_ONCE);
+    if domain.granted.len() as u64 + count > PAGES_PER_MEMBER as u64 {
+        return Err(Errno::ENOMEM);
+    }
+    let mut given = Vec::new();
+    for i in 0..count {
+        let granted = first.checked_add(i).ok_or(Errno::ENOENT).and_then(|page| {
+            let frame = pages.frame(page, write)?;
+            host.holder.grant(id, &frame, write, &mut domain.granted)
+        });
+        match granted {
+            Ok(gref) => given.push(PageGrant { domid: host.holder.domain(), gref }),
+            Err(Errno::ENOSPC) if i == 0 => return Err(Errno::ENOMEM),
+            Err(e) if i == 0 => return Err(e),
+            // Fewer than asked for; the member meets the reason when it touches the next page.
+            Err(_) => break,
+        }
+    }
+    Ok((given.len() as i64, given.as_bytes().to_vec()))
+}
+
+/// `ASK_CLONE`.
+fn clone(fam: &mut Family, id: u32, asked: &Asked) -> Result<(), Errno> {
+    let [slot, root, stack, count, ..] = asked.args;
+    let Backend::Xen(host) = &mut fam.backend else { return Err(Errno::EINVAL) };
+    let domain = host.domains.get(&id).ok_or(Errno::ESRCH)?;
+    let Role::Member(place) = domain.role else { return Err(Errno::EACCES) };
+    let slot = u32::try_from(slot).map_err(|_| Errno::EINVAL)?;
+    let child = fam.members.get(slot).map(|m| m.born_as).ok_or(Errno::EINVAL)?;
+    let parent = fam.members.get(place.slot).ok_or(Errno::ESRCH)?;
+    if !parent.forks.iter().any(|(pid, _)| *pid == child) {
+        return Err(Errno::EACCES);
+    }
+    let len = count.checked_mul(size_of::<FrameRange>() as u64).ok_or(Errno::EINVAL)?;
+    let data = domain.door.data(len).ok_or(Errno::EINVAL)?;
+    let ranges = list::<FrameRange>(&data);
+    let wish = Wish { slot, root, stack, ranges };
+    host.begin_clone(id, &wish, fam.published.backing(), fam.events.backing())
+}
+
+impl Host {
+    /// Answers a domain's question.
+    pub(super) fn answer(&mut self, id: u32, ret: i64, data: &[u8]) {
+        if let Some(domain) = self.domains.get_mut(&id) {
+            domain.busy = false;
+            domain.door.answer(ret, data);
+            self.hyper.ring(domain.port);
+        }
+    }
+
+    fn text(&self, id: u32, len: u64) -> Option<Vec<u8>> {
+        self.domains.get(&id)?.door.data(len.min(TEXT))
+    }
+
+    fn give_back(&mut self, id: u32, count: u64) -> Said {
+        if count > MOST {
+            return Err(Errno::EINVAL);
+        }
+        let domain = self.domains.get_mut(&id).ok_or(Errno::ESRCH)?;
+        let data = domain.door.data(count * size_of::<PageGrant>() as u64).ok_or(Errno::EINVAL)?;
+        let mut ended = 0;
+        for page in list::<PageGrant>(&data) {
+            if page.domid == self.holder.domain() && self.holder.end(page.gref, &mut domain.granted) {
+                ended += 1;
+            }
+        }
+        Ok((ended, Vec::new()))
+    }
+
+    fn frames(&mut self, id: u32, token: u64, count: u64) -> Said {
+        if count == 0 || count > MOST {
+            return Err(Errno::EINVAL);
+        }
+        let owner = self.tokens.owner(token, id).ok_or(Errno::ENOENT)?;
+        let data = self.domains.get(&id).and_then(|d| d.door.data(count * 8)).ok_or(Errno::EINVAL)?;
+        let gfns: Vec<u64> = list(&data);
+        if gfns.iter().any(|gfn| *gfn > u64::from(u32::MAX)) {
+            return Err(Errno::EINVAL);
+        }
+        let from = self.domains.get_mut(&owner).ok_or(Errno::ENOENT)?;
+        from.end_grants([]);
+        let first = from.grants.grant(id, &gfns, false).map_err(|_| Errno::ENOMEM)?;
+        let given: Vec<PageGrant> =
+            (first..).take(gfns.len()).map(|gref| PageGrant { domid: owner, gref }).collect();
+        let domain = self.domains.get_mut(&id).ok_or(Errno::ESRCH)?;
+        domain.copying = given.iter().map(|g| (owner, g.gref)).collect();
+        Ok((count as i64, given.as_bytes().to_vec()))
+    }
+
+    fn bind(&mut self, id: u32, slot: u64) -> Said {
+        let at = |d: &&super::domain::Domain| matches!(d.role, Role::Member(p) | Role::Cloning(p) if u64::from(p.slot) == slot);
+        let other = self.domains.values().find(at).map(|d| d.id).ok_or(Errno::ESRCH)?;
+        if other == id {
+            return Err(Errno::EINVAL);
+        }
+        let port = self.hyper.unbound(other, id)?;
+        let grant = PageGrant { domid: other, gref: port };
+        Ok((0, grant.as_bytes().to_vec()))
+    }
+}
+
+/// A list as a member wrote it.
+fn list<T: FromBytes + Copy>(data: &[u8]) -> Vec<T> {
+    data.chunks_exact(size_of::<T>()).filter_map(|c| T::read_from_bytes(c).ok()).collect()
+}
