@@ -16,13 +16,15 @@ use crate::parse::reason;
 
 /// The member's kernel, beside the command.
 const KERNEL: &str = "offshoot-kernel-hosted";
+/// The same for Xen.
+const KERNEL_XEN: &str = "offshoot-kernel-xen";
 /// What programs find their commands by when nothing else says, as in docker's images.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Runs a family; the exit code.
 pub fn run(args: RunArgs) -> Result<u8> {
-    if args.platform == Platform::Xen {
-        bail!("the platform xen is not available in this build: use --platform hosted");
+    if args.platform == Platform::Xen && !monitor::xen::is_dom0() {
+        bail!("not a Xen dom0: --platform xen needs one (as root); without Xen use --platform hosted");
     }
     let port = args.port.as_deref().map(open_port).transpose()?;
     let config = config(&args, port.as_ref().map(|(p, r)| (p, r.path())))?;
@@ -81,7 +83,11 @@ fn config(args: &RunArgs, port: Option<(&Port, &Path)>) -> Result<Config> {
         groups: Vec::new(),
         interactive: true,
         trace: args.trace.as_deref().map(trace_to),
-        kernel: kernel()?,
+        platform: match args.platform {
+            Platform::Hosted => monitor::config::Platform::Hosted,
+            Platform::Xen => monitor::config::Platform::Xen,
+        },
+        kernel: kernel(if args.platform == Platform::Xen { KERNEL_XEN } else { KERNEL })?,
     })
 }
 
@@ -164,10 +170,10 @@ fn working_directory(args: &RunArgs, port: Option<&Port>, contained: bool) -> Re
 }
 
 /// The member's kernel: `OFFSHOOT_KERNEL`, or the file beside the command.
-fn kernel() -> Result<PathBuf> {
+fn kernel(name: &str) -> Result<PathBuf> {
     let path = match env::var_os("OFFSHOOT_KERNEL") {
         Some(path) => PathBuf::from(path),
-        None => env::current_exe().context("cannot find the command's own folder")?.with_file_name(KERNEL),
+        None => env::current_exe().context("cannot find the command's own folder")?.with_file_name(name),
     };
     if !path.is_file() {
         bail!(

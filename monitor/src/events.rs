@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use abi::Errno;
+use protocol::xen::{EVENTS_DOMAIN, NO_DOMAIN};
 use protocol::{MAX_MEMBERS, MAX_OBJECTS, MONITOR_SLOT, SharedMem, events};
 use rustix::event::{EventfdFlags, eventfd};
 
@@ -121,6 +122,12 @@ impl EventsRegion {
     /// After sleeping.
     pub fn finish_sleep(&self) {
         events::finish_sleep(&self.mem, MONITOR_SLOT);
+    }
+
+    /// Says which domain a slot has, on Xen.
+    pub fn set_domain(&self, slot: u32, domain: Option<u32>) {
+        let word = self.mem.u32_at(events::slot_base(slot) + EVENTS_DOMAIN);
+        word.store(domain.unwrap_or(NO_DOMAIN), Ordering::SeqCst);
     }
 
     /// Makes a slot fresh for a new member.

@@ -80,6 +80,9 @@ impl Family {
     /// Nobody lives in this member any more: its slot becomes free.
     pub(super) fn discard_member(&mut self, slot: u32) {
         self.members.remove(slot);
+        if !self.backend.is_hosted() {
+            self.events.set_domain(slot, None);
+        }
         self.retry.forget(slot);
         objects::member_lost(self, slot);
         net::member_lost(self, slot);

@@ -25,6 +25,9 @@ impl Family {
         let (slot, generation) = self.members.free_slot().ok_or(Errno::EAGAIN)?;
         let Prepared { backing, control, socket, birth } = self.backend.prepare()?;
         self.events.reset(slot);
+        if let Birth::Shell(id) = birth {
+            self.events.set_domain(slot, Some(id));
+        }
         self.members.insert(
             slot,
             Member {

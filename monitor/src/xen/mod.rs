@@ -25,7 +25,7 @@ pub use host::Host;
 pub use pages::Pages;
 pub use ports::Ports;
 pub use serve::{attend, doors_rang};
-pub use sweep::sweep;
+pub use sweep::{is_dom0, sweep};
 
 use crate::backend::Backend;
 use crate::family::Family;

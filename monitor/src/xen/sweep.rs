@@ -60,10 +60,15 @@ fn started(pid: u32) -> Option<u32> {
     fields.nth(18)?.parse::<u64>().ok().map(|ticks| ticks as u32)
 }
 
+/// True in the control domain of a Xen host.
+pub fn is_dom0() -> bool {
+    let text = std::fs::read_to_string("/proc/xen/capabilities");
+    text.is_ok_and(|text| text.contains("control_d"))
+}
+
 /// Removes what dead monitors left in this dom0, if it is one.
 pub fn sweep() {
-    if let Ok(text) = std::fs::read_to_string("/proc/xen/capabilities")
-        && text.contains("control_d")
+    if is_dom0()
         && let Ok(xen) = Xen::open()
     {
         sweep_with(&xen);
