@@ -1,7 +1,7 @@
 //! New processes and threads: fork, vfork, clone, clone3; and their ends.
 
 use abi::errno::{Errno, SysResult};
-use abi::process::{CLONE_ARGS_SIZE_VER0, CSIGNAL, CloneArgs, CloneFlags, WaitStatus};
+use abi::process::{CLONE_ARGS_SIZE_VER0, CSIGNAL, CloneArgs, CloneFlags, RLIMIT_NPROC, WaitStatus};
 use abi::regs::TrapFrame;
 use abi::user::UserRef;
 use alloc::sync::Arc;
@@ -219,6 +219,11 @@ fn child_frame(frame: &TrapFrame, stack: usize) -> TrapFrame {
 
 fn new_thread(cx: &mut Cx<'_>, wish: &Wish) -> SysResult<usize> {
     let p = cx.process().clone();
+    // Of the user's other threads only the monitor could know; those of this process count at least.
+    let limit = p.rlimits.lock()[RLIMIT_NPROC as usize].0;
+    if p.creds.lock().ids[0] != 0 && p.threads.lock().len() as u64 >= limit {
+        return Err(Errno::EAGAIN);
+    }
     let tid = threads::allocate_tid(&p)?;
     let frame = child_frame(cx.frame, wish.stack);
     let tls = if wish.flags.contains(CloneFlags::CLONE_SETTLS) { wish.tls } else { cx.platform().tls() };

@@ -3,13 +3,17 @@
 use abi::errno::{Errno, SysResult};
 use abi::fs::O_PATH;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use protocol::Op;
 use protocol::desc::{DescInfo, Kind};
 
 use crate::cache::{self, Cache};
 use crate::fdtable::FdTable;
 use crate::file::{OpenFile, OwnMaker};
-use crate::host::Host;
+use crate::host::{Answer, Host};
+
+/// Links of /proc/self/fd that one path may go through.
+const MAX_LINKS: usize = 40;
 
 /// How to open; openat2(2). `mode` has the umask applied already.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,8 +39,7 @@ pub fn open(
         return Ok(file);
     }
     let generation = Cache::generation(host);
-    let args = [dir, u64::from(how.flags), u64::from(how.mode), how.resolve];
-    let answer = host.call_with(Op::Open, &args, path)?;
+    let answer = ask(host, fds, dir, path, how)?;
     match answer.value(0) {
         0 => {
             let file = OpenFile::new(host, answer.get::<DescInfo>(0)?, Some(&answer), true);
@@ -56,6 +59,34 @@ pub fn open(
             Ok(own(what, arg).map_or(file.clone(), |make| file.with_own_content(make)))
         }
     }
+}
+
+/// Asks the monitor, which does not know descriptor numbers: where the path runs through a link of /proc/self/fd it is
+/// asked again, from that description on.
+fn ask(host: &'static Host, fds: &FdTable, dir: u64, path: &[u8], how: How) -> SysResult<Answer<'static>> {
+    let mut args = [dir, u64::from(how.flags), u64::from(how.mode), how.resolve];
+    let mut rest: Option<Vec<u8>> = None;
+    for _ in 0..MAX_LINKS {
+        let mut out = host.begin(Op::Open);
+        out.put(rest.as_deref().unwrap_or(path))?;
+        let answer = out.send_raw(&args)?;
+        match answer.error() {
+            None => return Ok(answer),
+            Some(Errno::EREMOTE) => {}
+            Some(e) => return Err(e),
+        }
+        let (fd, behind) = (answer.value(1) as i32, answer.to_vec());
+        drop(answer);
+        let file = fds.get(fd).map_err(|_| Errno::ENOENT)?;
+        let from = behind.iter().position(|b| *b != b'/').unwrap_or(behind.len());
+        // `/proc/self/fd/N/`: the directory itself.
+        rest = Some(if from == behind.len() { b".".to_vec() } else { behind[from..].to_vec() });
+        args[0] = match file.desc() {
+            0 => return Err(Errno::ENOTDIR),
+            desc => desc.into(),
+        };
+    }
+    Err(Errno::ELOOP)
 }
 
 /// Opens what a descriptor of this process refers to anew (proc(5), /proc/PID/fd). What has no name cannot be opened

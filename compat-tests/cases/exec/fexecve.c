@@ -26,6 +26,14 @@ int main(int argc, char **argv)
     int bin = NEED(open("/bin", O_RDONLY | O_DIRECTORY));
     char *sh[] = {"sh", "-c", "exit 3", NULL};
     CHECK_EQ("relative to a folder", reap(SPAWN(at(bin, "sh", sh, 0))), 3);
+    char through[64];
+    snprintf(through, sizeof through, "/proc/self/fd/%d/sh", bin);
+    CHECK_EQ("through a folder's descriptor", reap(SPAWN(execve(through, sh, environ))), 3);
+    CHECK_OK("open through it", close(open(through, O_RDONLY)));
+    snprintf(through, sizeof through, "/dev/fd/%d/", bin);
+    CHECK_OK("open the folder itself", close(open(through, O_RDONLY | O_DIRECTORY)));
+    snprintf(through, sizeof through, "/dev/fd/%d/sh", fd);
+    CHECK_ERR("through what is no folder", open(through, O_RDONLY), ENOTDIR);
     CHECK_ERR("no AT_EMPTY_PATH", at(fd, "", args, 0), ENOENT);
     CHECK_ERR("not a folder", at(fd, "x", args, 0), ENOTDIR);
     CHECK_ERR("bad descriptor", at(99, "x", args, 0), EBADF);
