@@ -39,6 +39,11 @@ impl Cache {
         Ok(Cache { dir })
     }
 
+    /// The folder itself, for whatever else is kept between runs.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// apt's private folder.
     pub(crate) fn apt(&self) -> PathBuf {
         self.dir.join("apt")

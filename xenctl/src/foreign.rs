@@ -62,13 +62,15 @@ const NO_GFN: u64 = (1 << 40) - 1;
 /// page means to map its neighbours anew; and a process may have some 65,000 mappings.
 const CHUNK: usize = 512;
 
+/// What is mapped, by chunk and by page in it.
+type Chunks = HashMap<usize, Vec<Option<(DomId, u64)>>>;
+
 /// A window of pages onto frames of domains. Touching a page at which nothing is mapped is SIGBUS or SIGSEGV.
 #[derive(Debug)]
 pub struct ForeignMap {
     xen: Xen,
     memory: Mapping,
-    /// What is mapped, by chunk and by page in it.
-    chunks: Mutex<HashMap<usize, Vec<Option<(DomId, u64)>>>>,
+    chunks: Mutex<Chunks>,
 }
 
 impl ForeignMap {
@@ -119,7 +121,7 @@ impl ForeignMap {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Vec<Option<(DomId, u64)>>>> {
+    fn lock(&self) -> MutexGuard<'_, Chunks> {
         self.chunks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

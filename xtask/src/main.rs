@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod compat;
 mod docs;
+mod lab;
 mod repo;
 mod run;
 mod setup;
@@ -58,6 +59,13 @@ enum Command {
         #[arg(long)]
         page: bool,
     },
+    /// A real Xen in an emulated machine, and commands in its dom0.
+    Lab {
+        #[command(flatten)]
+        options: lab::Options,
+        #[command(subcommand)]
+        action: lab::Action,
+    },
     /// Measure against native Linux; fails when a promised figure is missed.
     Bench {
         /// Only the measurement of this name.
@@ -81,6 +89,11 @@ fn main() -> ExitCode {
         }
     };
     let outcome = repo::Repo::find().and_then(|repo| match args.command {
+        Command::Lab { options, action } => match lab::run(&repo, &options, &action)? {
+            0 => Ok(true),
+            // The exit status of what was run there.
+            status => std::process::exit(status),
+        },
         Command::Setup => setup::run(setup::Need::Everything).map(|()| true),
         Command::Build => build::product(&repo).map(|()| true),
         Command::Run { port, args } => run::run(&repo, &port, &args),

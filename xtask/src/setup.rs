@@ -11,6 +11,8 @@ use crate::shell;
 pub enum Need {
     /// To build and run a port.
     Run,
+    /// To run a lab.
+    Lab,
     /// To test and measure as well.
     Everything,
 }
@@ -28,6 +30,8 @@ const EVERYTHING: [(&str, &str); 8] = [
     ("dpkg-source", "dpkg-dev"),
 ];
 
+const LAB: [(&str, &str); 1] = [("qemu-system-x86_64", "qemu-system-x86")];
+
 /// Installs what is missing as root; otherwise says what to install.
 pub fn run(need: Need) -> Result<()> {
     if !shell::exists("apt-get") {
@@ -35,7 +39,11 @@ pub fn run(need: Need) -> Result<()> {
             "there is no apt here: Offshoot is developed on Debian 12, whose packages its ports are made of"
         );
     }
-    let more: &[_] = if need == Need::Everything { &EVERYTHING } else { &[] };
+    let more: &[_] = match need {
+        Need::Run => &[],
+        Need::Lab => &LAB,
+        Need::Everything => &EVERYTHING,
+    };
     let mut missing: Vec<&str> = RUN
         .iter()
         .chain(more)

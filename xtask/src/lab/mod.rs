@@ -1,0 +1,210 @@
+//! `lab`: a real Xen on any machine, in an emulated one, and commands in its dom0.
+
+mod base;
+mod cpio;
+mod job;
+mod machine;
+mod place;
+mod programs;
+mod terminal;
+mod test;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use portkit::{Cache, Progress};
+
+use crate::repo::Repo;
+use crate::setup;
+use base::Base;
+use job::{Job, Outcome, quote};
+use machine::{Machine, Settings};
+use place::Place;
+
+/// Which lab.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// The lab's name: each has a machine and a folder of its own [default: $OFFSHOOT_LAB, or lab].
+    #[arg(long, global = true, value_name = "NAME")]
+    lab: Option<String>,
+    /// One instruction is one nanosecond of everybody's clock: figures repeat, and the boot takes longer.
+    #[arg(long, global = true)]
+    icount: bool,
+    /// Memory of the machine, in MiB.
+    #[arg(long, global = true, default_value_t = 2048, value_name = "MIB")]
+    memory: u32,
+    /// dom0's part of it, in MiB.
+    #[arg(long, global = true, default_value_t = 512, value_name = "MIB")]
+    dom0_memory: u32,
+    /// Let a port of the host lead to one of dom0: HOST:DOM0 (several: the option again).
+    #[arg(long, global = true, value_name = "HOST:DOM0", value_parser = parse_ports)]
+    publish: Vec<(u16, u16)>,
+    /// More words for Xen's command line.
+    #[arg(long, global = true, default_value = "", value_name = "WORDS")]
+    xen_options: String,
+    /// Do not build anything first.
+    #[arg(long, global = true)]
+    no_build: bool,
+}
+
+/// What to do with it.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Boot the lab, and leave it running.
+    Up,
+    /// Run a command in dom0, with its output and exit status; if the lab is not up, it is for that long.
+    Run {
+        /// Seconds after which the command is killed.
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u64>,
+        /// A program and its arguments, or one shell line.
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// An interactive shell in dom0.
+    Shell,
+    /// Show what Xen and dom0 have printed.
+    Log,
+    /// End the lab.
+    Down,
+    /// Run the tests that need Xen; the last line is `N passed, N failed`.
+    Test {
+        /// Only the tests whose names contain one of these words.
+        only: Vec<String>,
+    },
+}
+
+/// A lab that runs.
+pub struct Lab {
+    place: Place,
+    machine: Machine,
+    prologue: String,
+    /// Whether this program booted it, and ends it.
+    own: bool,
+}
+
+/// Runs the subcommand. `Ok(n)` is the exit status.
+pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
+    let cache = Cache::open_default()?;
+    let name =
+        options.lab.clone().or_else(|| std::env::var("OFFSHOOT_LAB").ok().filter(|name| !name.is_empty()));
+    let name = name.unwrap_or_else(|| "lab".to_owned());
+    let place = Place::open(&cache, &name)?;
+    match action {
+        Action::Up => {
+            let lab = Lab::open(repo, &cache, place, options)?;
+            let port = lab.machine.agent;
+            eprintln!("lab `{name}` is up; its agent is at 127.0.0.1:{port}; `cargo xtask lab down` ends it");
+            Ok(0)
+        }
+        Action::Run { timeout, command } => {
+            let lab = Lab::open(repo, &cache, place, options)?;
+            let mut job = Job::new(command);
+            job.timeout = timeout.map(Duration::from_secs);
+            let outcome = lab.run(&job);
+            lab.close();
+            Ok(outcome?.status)
+        }
+        Action::Shell => {
+            let lab = Lab::open(repo, &cache, place, options)?;
+            let outcome = terminal::shell(&lab.place);
+            lab.close();
+            outcome.map(|()| 0)
+        }
+        Action::Log => {
+            print!("{}", fs::read_to_string(place.console()).context("the lab has printed nothing")?);
+            Ok(0)
+        }
+        Action::Down => {
+            let _lock = place.lock()?;
+            match Machine::running(&place) {
+                Some(machine) => machine.stop(),
+                None => eprintln!("lab `{name}` is not up"),
+            }
+            Ok(0)
+        }
+        Action::Test { only } => {
+            let lab = Lab::open(repo, &cache, place, options)?;
+            let outcome = test::run(&lab, only);
+            let faults = lab.emulation_faults();
+            lab.close();
+            let tally = outcome?;
+            if faults > 0 {
+                eprintln!("{faults} triple faults in the log: a fault of the emulation; run again");
+            }
+            Ok(if tally.report() { 0 } else { 1 })
+        }
+    }
+}
+
+impl Lab {
+    /// The lab of this place with fresh programs in it, booted if it is not up.
+    fn open(repo: &Repo, cache: &Cache, place: Place, options: &Options) -> Result<Lab> {
+        setup::run(setup::Need::Lab)?;
+        let progress = Progress::stderr();
+        if !options.no_build {
+            programs::build(repo, &place)?;
+        }
+        let _lock = place.lock()?;
+        let prologue = prologue(repo, cache);
+        if let Some(machine) = Machine::running(&place) {
+            for (host, dom0) in &options.publish {
+                machine.forward(*host, *dom0)?;
+            }
+            return Ok(Lab { place, machine, prologue, own: false });
+        }
+        let base = Base::open(repo, cache, &progress)?;
+        let settings = Settings {
+            memory: options.memory,
+            dom0_memory: options.dom0_memory,
+            icount: options.icount,
+            ports: options.publish.clone(),
+            xen_options: options.xen_options.clone(),
+        };
+        let mut shares: Vec<&Path> = vec![&repo.root, cache.dir()];
+        if !repo.target.starts_with(&repo.root) {
+            shares.push(&repo.target);
+        }
+        let machine = Machine::boot(&place, &base, &shares, &settings, &progress)?;
+        Ok(Lab { place, machine, prologue, own: true })
+    }
+
+    /// Runs a command in dom0.
+    pub fn run(&self, job: &Job) -> Result<Outcome> {
+        job.run(&self.place, &self.machine, &self.prologue)
+    }
+
+    /// How often a guest died in a way that only the emulation explains.
+    fn emulation_faults(&self) -> usize {
+        self.machine.console().matches("Triple fault").count()
+    }
+
+    /// Ends the lab if it was booted for this one command.
+    fn close(self) {
+        if self.own {
+            self.machine.stop();
+        }
+    }
+}
+
+/// What every command in dom0 begins with: the repository's folder, and the variables by which ports are found.
+fn prologue(repo: &Repo, cache: &Cache) -> String {
+    let (root, cache) = (repo.root.to_string_lossy(), cache.dir().to_string_lossy());
+    format!(
+        "cd {}; export OFFSHOOT_PORTS={} OFFSHOOT_CACHE={} OFFSHOOT=/lab/bin/offshoot",
+        quote(&root),
+        quote(&format!("{root}/ports")),
+        quote(&cache)
+    )
+}
+
+fn parse_ports(text: &str) -> Result<(u16, u16)> {
+    let pair = text.split_once(':').and_then(|(host, dom0)| Some((host.parse().ok()?, dom0.parse().ok()?)));
+    match pair {
+        Some((host, dom0)) if host != 0 && dom0 != 0 => Ok((host, dom0)),
+        _ => bail!("`{text}` is not HOST:DOM0, such as 8080:80"),
+    }
+}

@@ -1,0 +1,48 @@
+//! The programs that dom0 needs: built static, so that they need no library there.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::place::Place;
+use crate::repo::Repo;
+use crate::shell;
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// What is built for dom0: cargo's words, and the program's name.
+const PROGRAMS: [(&[&str], &str); 2] = [
+    (&["--package", "offshoot-cli"], "offshoot"),
+    (&["--package", "offshoot-xenctl", "--example", "xenctl-selftest"], "examples/xenctl-selftest"),
+];
+
+/// Builds them and puts them where dom0 sees them.
+pub fn build(repo: &Repo, place: &Place) -> Result<()> {
+    for (words, program) in PROGRAMS {
+        let mut command = repo.cargo(&["build", "--release", "--target", TARGET]);
+        // In a folder of its own, so that it does not disturb what the host's build has compiled.
+        command.args(words).env("RUSTFLAGS", "-C target-feature=+crt-static");
+        shell::run(&mut command)?;
+        put(&repo.target.join(TARGET).join("release").join(program), place)?;
+    }
+    Ok(())
+}
+
+/// Copies a program to dom0's folder, unless it is there already.
+fn put(from: &Path, place: &Place) -> Result<()> {
+    let to = place.binaries().join(from.file_name().unwrap_or_default());
+    let same = |a: fs::Metadata, b: fs::Metadata| {
+        Some(a.len() == b.len() && a.modified().ok()? <= b.modified().ok()?)
+    };
+    if let (Ok(a), Ok(b)) = (fs::metadata(from), fs::metadata(&to))
+        && same(a, b) == Some(true)
+    {
+        return Ok(());
+    }
+    // Dom0 may be running the old one: rename, so that its file stays whole.
+    let fresh = to.with_extension("new");
+    fs::copy(from, &fresh)
+        .and_then(|_| fs::rename(&fresh, &to))
+        .with_context(|| format!("cannot copy {} for the lab", from.display()))
+}

@@ -1,0 +1,65 @@
+//! `lab test`: what is run in the lab, one after the other, each with an eye on what Xen has left afterwards.
+//!
+//! To add a test, add a row to [`TESTS`]: a shell line that runs in dom0, and is passed when its status is 0.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::Lab;
+use super::job::Job;
+use crate::tally::{Tally, parse_closing};
+
+/// A test in dom0.
+struct Test {
+    name: &'static str,
+    /// A shell line; it runs in the repository's folder, with the built programs on the PATH.
+    line: &'static str,
+    seconds: u64,
+}
+
+const TESTS: [Test; 1] = [Test { name: "xenctl", line: "xenctl-selftest", seconds: 60 }];
+
+/// Runs the tests whose names contain one of these words, or all.
+pub fn run(lab: &Lab, only: &[String]) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for test in TESTS
+        .iter()
+        .filter(|test| only.is_empty() || only.iter().any(|word| test.name.contains(word.as_str())))
+    {
+        let started = Instant::now();
+        let before = leftovers(lab)?;
+        let job = Job {
+            script: test.line.to_owned(),
+            timeout: Some(Duration::from_secs(test.seconds)),
+            shown: true,
+        };
+        let outcome = lab.run(&job).map_err(|error| format!("{error:#}")).and_then(|outcome| {
+            // A program that counts its own checks says how many they were.
+            let counted = outcome.output.lines().next_back().and_then(parse_closing);
+            match (outcome.status, counted) {
+                (0, Some((passed, 0))) => Ok(passed),
+                (0, None) => Ok(1),
+                (status, _) => Err(format!("status {status}")),
+            }
+        });
+        let outcome = outcome.and_then(|passed| match leftovers(lab) {
+            Ok(after) if after == before => Ok(passed),
+            Ok(after) => Err(format!("left behind: before {before}; after {after}")),
+            Err(error) => Err(format!("{error:#}")),
+        });
+        let seconds = started.elapsed().as_secs_f64();
+        let name = format!("{} ({seconds:.1} s)", test.name);
+        tally.passed += outcome.as_ref().map_or(0, |passed| passed - 1);
+        tally.note(&name, outcome.map(drop));
+    }
+    Ok(tally)
+}
+
+/// What must be the same before and after a test: domains, and nodes in xenstore.
+fn leftovers(lab: &Lab) -> Result<String> {
+    let line = "xl list | sed 1d | awk '{print $1}' | tr '\\n' ' '; xenstore-list /local/domain | tr '\\n' ' '; \
+                xenstore-list /vm 2>/dev/null | wc -l";
+    let job = Job { script: line.to_owned(), timeout: Some(Duration::from_secs(60)), shown: false };
+    Ok(lab.run(&job)?.output.trim().to_owned())
+}
