@@ -17,8 +17,21 @@ const PROGRAMS: [(&[&str], &str); 2] = [
     (&["--package", "offshoot-xenctl", "--example", "xenctl-selftest"], "examples/xenctl-selftest"),
 ];
 
+/// The kernel of members on Xen; the monitor looks for it beside its own executable.
+const KERNEL: &str = "offshoot-kernel-xen";
+
 /// Builds them and puts them where dom0 sees them.
 pub fn build(repo: &Repo, place: &Place) -> Result<()> {
+    shell::run(&mut repo.cargo(&[
+        "build",
+        "--profile",
+        "kernel",
+        "--package",
+        "offshoot-kernel",
+        "--bin",
+        KERNEL,
+    ]))?;
+    put(&repo.target.join("kernel").join(KERNEL), place)?;
     for (words, program) in PROGRAMS {
         let mut command = repo.cargo(&["build", "--release", "--target", TARGET]);
         // In a folder of its own, so that it does not disturb what the host's build has compiled.
