@@ -111,8 +111,6 @@ impl Session {
         outcome.verdict = match (failure, reason) {
             (None, None) => Verdict::Pass,
             (Some(_), Some(reason)) => Verdict::Expected(reason.clone()),
-            // A race that the reason describes may go either way.
-            (None, Some(reason)) if reason.starts_with("sometimes: ") => Verdict::Pass,
             (None, Some(reason)) => {
                 Verdict::Fail(format!("passes, but is expected to fail: {reason}\ntake it off the list"))
             }

@@ -17,18 +17,27 @@ pub fn until_ready<T>(
     deadline: Option<u64>,
     mut step: impl FnMut() -> SysResult<T>,
 ) -> SysResult<T> {
+    let any = abi::poll::PollEvents::POLLIN;
     loop {
+        let mark = if file.timed() { file.edge(any) } else { None };
         match step() {
             Err(Errno::EAGAIN) if !nonblock => {}
             done => return done,
         }
+        // A timer that is set anew meanwhile has another deadline.
+        let mut attempt = || match step() {
+            Err(Errno::EAGAIN) if mark.is_some() && file.edge(any) != mark => Ok(None),
+            done => done.map(Some),
+        };
         let until = match (deadline, file.deadline()) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        match block_until(file.keys().as_slice(), until, &mut step) {
+        match block_until(file.keys().as_slice(), until, &mut attempt) {
+            Ok(None) => {}
+            Ok(Some(value)) => return Ok(value),
             Err(Errno::EAGAIN) if deadline.is_none_or(|d| cx.platform().monotonic() < d) => {}
-            done => return done,
+            Err(e) => return Err(e),
         }
     }
 }

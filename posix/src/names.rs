@@ -5,11 +5,10 @@ use abi::fs::*;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use protocol::Op;
-use protocol::wire::Writer;
 
 use crate::arg::{Addr, Fd, PathArg};
 use crate::cx::Cx;
-use crate::path_call::{Whole, path_call};
+use crate::path_call::{Whole, path_call, two_path_call};
 
 crate::syscalls! {
     SYS_mkdir mkdir(path: PathArg, mode: u32) Full "" => sys_mkdir;
@@ -50,12 +49,6 @@ fn masked(cx: &Cx<'_>, mode: u32) -> u64 {
     u64::from(mode & !(cx.process().umask.load(Ordering::Relaxed) & S_IRWXUGO))
 }
 
-fn two(first: &[u8], second: &[u8]) -> Vec<u8> {
-    let mut w = Writer::new();
-    w.bytes(first).bytes(second);
-    w.finish()
-}
-
 /// mkdir(2).
 fn sys_mkdir(cx: &mut Cx<'_>, path: PathArg, mode: u32) -> SysResult<usize> {
     sys_mkdirat(cx, CWD, path, mode)
@@ -65,7 +58,7 @@ fn sys_mkdir(cx: &mut Cx<'_>, path: PathArg, mode: u32) -> SysResult<usize> {
 fn sys_mkdirat(cx: &mut Cx<'_>, dirfd: Fd, path: PathArg, mode: u32) -> SysResult<usize> {
     let (dir, path) = place(cx, dirfd, path)?;
     let mode = masked(cx, mode & (S_IRWXUGO | S_ISVTX));
-    cx.host().call_with(Op::MkDir, &[dir, mode], &path).map(|_| 0)
+    path_call(cx, Op::MkDir, &mut [dir, mode], Whole::Never, &path).map(|_| 0)
 }
 
 /// mknod(2).
@@ -83,7 +76,7 @@ fn sys_mknodat(cx: &mut Cx<'_>, dirfd: Fd, path: PathArg, mode: u32, dev: u32) -
     let (dir, path) = place(cx, dirfd, path)?;
     let kind = if mode & S_IFMT == 0 { S_IFREG } else { mode & S_IFMT };
     let mode = masked(cx, mode & S_IALLUGO) | u64::from(kind);
-    cx.host().call_with(Op::MkNod, &[dir, mode, dev.into()], &path).map(|_| 0)
+    path_call(cx, Op::MkNod, &mut [dir, mode, dev.into()], Whole::Never, &path).map(|_| 0)
 }
 
 /// rmdir(2).
@@ -102,7 +95,7 @@ fn sys_unlinkat(cx: &mut Cx<'_>, dirfd: Fd, path: PathArg, flags: u32) -> SysRes
         return Err(Errno::EINVAL);
     }
     let (dir, path) = place(cx, dirfd, path)?;
-    cx.host().call_with(Op::Unlink, &[dir, flags.into()], &path).map(|_| 0)
+    path_call(cx, Op::Unlink, &mut [dir, flags.into()], Whole::Never, &path).map(|_| 0)
 }
 
 /// rename(2).
@@ -132,7 +125,7 @@ fn sys_renameat2(
     }
     let (old, new) = (cx.path(old)?, cx.path(new)?);
     let (from, to) = (cx.dir(olddir, &old)?, cx.dir(newdir, &new)?);
-    cx.host().call_with(Op::Rename, &[from, to, flags.into()], &two(&old, &new)).map(|_| 0)
+    two_path_call(cx, Op::Rename, &mut [from, to, flags.into()], [0, 1], [old, new], None).map(|()| 0)
 }
 
 /// link(2).
@@ -157,7 +150,7 @@ fn sys_linkat(
     // An empty new name is found out behind what is wrong with the old one.
     let new = cx.path(new)?;
     let to = cx.dir(newdir, &new)?;
-    cx.host().call_with(Op::Link, &[from, to, flags.into()], &two(&old, &new)).map(|_| 0)
+    two_path_call(cx, Op::Link, &mut [from, to, flags.into()], [0, 1], [old, new], Some(2)).map(|()| 0)
 }
 
 /// symlink(2).
@@ -169,7 +162,7 @@ fn sys_symlink(cx: &mut Cx<'_>, target: PathArg, path: PathArg) -> SysResult<usi
 fn sys_symlinkat(cx: &mut Cx<'_>, target: PathArg, dirfd: Fd, path: PathArg) -> SysResult<usize> {
     let target = not_empty(cx.path(target)?)?;
     let (dir, path) = place(cx, dirfd, path)?;
-    cx.host().call_with(Op::Symlink, &[dir], &two(&target, &path)).map(|_| 0)
+    two_path_call(cx, Op::Symlink, &mut [dir], [0, 0], [target, path], None).map(|()| 0)
 }
 
 /// getcwd(2): the length with the NUL; ERANGE when the buffer is too short.

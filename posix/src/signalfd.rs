@@ -20,8 +20,8 @@ use crate::arg::Fd;
 use crate::cx::Cx;
 
 crate::syscalls! {
-    SYS_signalfd signalfd(fd: Fd, mask: UserRef<SigSet>, size: usize) Full "" => sys_signalfd;
-    SYS_signalfd4 signalfd4(fd: Fd, mask: UserRef<SigSet>, size: usize, flags: u32) Full "" => sys_signalfd4;
+    SYS_signalfd signalfd(fd: Fd, mask: UserRef<SigSet>, size: usize) Partial "as signalfd4" => sys_signalfd;
+    SYS_signalfd4 signalfd4(fd: Fd, mask: UserRef<SigSet>, size: usize, flags: u32) Partial "after fork a change of the mask is not seen by the other process; it cannot be passed by SCM_RIGHTS (EINVAL), and posix_spawn and vfork with exec lose it" => sys_signalfd4;
 }
 
 /// The descriptor takes signals of whoever reads it, as on Linux.

@@ -1,12 +1,11 @@
 //! timerfd_create and its relatives.
 
 use abi::errno::{Errno, SysResult};
-use abi::fs::{O_NONBLOCK, O_RDWR};
 use abi::time::*;
 use abi::user::UserRef;
-use alloc::sync::Arc;
+use protocol::Op;
+use protocol::desc::DescInfo;
 use vfs::file::OpenFile;
-use vfs::timerfd::TimerFd;
 
 use crate::arg::Fd;
 use crate::cx::Cx;
@@ -27,8 +26,11 @@ fn sys_timerfd_create(cx: &mut Cx<'_>, clock: i32, flags: u32) -> SysResult<usiz
         CLOCK_MONOTONIC | CLOCK_BOOTTIME | CLOCK_BOOTTIME_ALARM => false,
         _ => return Err(Errno::EINVAL),
     };
-    let timer = Arc::new(TimerFd::new(cx.host(), wall));
-    let file = OpenFile::local(cx.host(), timer, O_RDWR | flags & O_NONBLOCK);
+    cx.process().fds.room(1, cx.fd_limit())?;
+    let args = [wall.into(), u64::from(flags & !TFD_CLOEXEC)];
+    let answer = cx.host().call(Op::TimerFd, &args)?;
+    let file = OpenFile::new(cx.host(), answer.get::<DescInfo>(0)?, Some(&answer), true);
+    drop(answer);
     cx.install(file, flags & TFD_CLOEXEC != 0)
 }
 
@@ -46,14 +48,14 @@ fn sys_timerfd_settime(
     }
     let (value, interval) = (new.it_value.to_ns()?, new.it_interval.to_ns()?);
     let file = cx.file(fd)?;
-    let timer = TimerFd::of(&file)?;
-    let before = timer.set(cx.host(), value, interval, flags & TFD_TIMER_ABSTIME != 0);
+    let timer = file.as_timer().ok_or(Errno::EINVAL)?;
+    let before = timer.set(&file, value, interval, flags & TFD_TIMER_ABSTIME != 0)?;
     cx.put_opt(old, &before).map(|()| 0)
 }
 
 /// timerfd_gettime(2).
 fn sys_timerfd_gettime(cx: &mut Cx<'_>, fd: Fd, now: UserRef<Itimerspec>) -> SysResult<usize> {
     let file = cx.file(fd)?;
-    let left = TimerFd::of(&file)?.get(cx.host());
+    let left = file.as_timer().ok_or(Errno::EINVAL)?.get(&file)?;
     cx.put(now, &left).map(|()| 0)
 }

@@ -29,16 +29,18 @@ pub enum Kind {
     /// O_PATH.
     Path = 12,
     /// Kinds whose state lives in the member and is only registered at the monitor so that it has a number and
-    /// survives passing: not used on the wire; the member's epoll, timerfd and signalfd have no description.
+    /// survives passing: not used on the wire; the member's epoll and signalfd have no description.
     Local = 13,
     /// A process, pidfd_open(2): `rdev` is its pid; `PollDesc` asks whether it has ended, and the object tells.
     PidFd = 14,
+    /// timerfd: a region as an eventfd's, with a timer ([`TIMERFD_NEXT`] and so on) in the counter's place.
+    TimerFd = 15,
 }
 
 impl Kind {
     /// From the number on the wire.
     pub fn from_u32(n: u32) -> Option<Self> {
-        const ALL: [Kind; 14] = [
+        const ALL: [Kind; 15] = [
             Kind::File,
             Kind::Dir,
             Kind::Null,
@@ -53,6 +55,7 @@ impl Kind {
             Kind::Path,
             Kind::Local,
             Kind::PidFd,
+            Kind::TimerFd,
         ];
         ALL.into_iter().find(|k| *k as u32 == n)
     }
@@ -63,6 +66,19 @@ impl Kind {
 pub const EVENTFD_REGION: usize = 4096 + crate::ring::size_of_ring(4096);
 /// Offset of the waiters' ring in an eventfd's region.
 pub const EVENTFD_RING: usize = 4096;
+
+/// A timerfd's next expiration on its clock in ns (u64; 0: disarmed).
+pub const TIMERFD_NEXT: usize = 0;
+/// … its interval in ns (u64),
+pub const TIMERFD_INTERVAL: usize = 8;
+/// … how many expirations and settings there were (u64),
+pub const TIMERFD_ARMINGS: usize = 16;
+/// … the expirations that nobody has read (u64),
+pub const TIMERFD_TICKS: usize = 24;
+/// … the lock that guards these, by slot (u32),
+pub const TIMERFD_LOCK: usize = 64;
+/// … and whether its clock is CLOCK_REALTIME (u32).
+pub const TIMERFD_WALL: usize = 68;
 
 /// A description as a reply carries it. For sockets the region holds two rings: the one this end reads at
 /// `in_off`, the one it writes at `out_off`, each of `ring_cap` bytes. A pipe has its ring at 0 (both offsets 0).
@@ -104,6 +120,8 @@ pub const ST_CONNECTED: u32 = 2;
 pub const ST_CONNECTING: u32 = 4;
 /// The ring carries records (datagram, seqpacket), see [`RecordHeader`].
 pub const ST_RECORDS: u32 = 8;
+/// A connect(2) that did not wait has failed, and no other connect(2) has told so yet: reads see the end.
+pub const ST_REFUSED: u32 = 64;
 /// The stream is a terminal (isatty).
 pub const ST_TTY: u32 = 16;
 /// The file's offset and data live with the monitor alone (append-only logs of devices and the like): never delegate.

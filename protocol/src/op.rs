@@ -237,6 +237,8 @@ ops! {
     PipeSize = 126,
     /// a0 = flags → Info of an inotify object.
     INotifyOpen = 127,
+    /// a0 = 1: of CLOCK_REALTIME, a1 = flags (O_NONBLOCK) → Info; regions[0].
+    TimerFd = 128,
 
     // Sockets
     //

@@ -182,7 +182,7 @@ impl Epoll {
         }
         let id = Self::id(fd, file);
         let config = Config { events, data: event.data, disabled: false, mark: None };
-        let timed = file.as_local().is_some_and(|l| l.timed());
+        let timed = file.timed();
         let item = Arc::new_cyclic(|me: &Weak<Item>| Item {
             host: self.host,
             id,

@@ -25,5 +25,5 @@ pub mod record;
 pub mod region;
 pub mod ring_io;
 pub mod server;
-pub mod timerfd;
+pub mod stats;
 pub mod tty;

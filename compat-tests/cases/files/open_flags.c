@@ -3,6 +3,68 @@
 
 #include "../check.h"
 
+// Paths that lead through a descriptor of the process.
+static void by_descriptor(int dir)
+{
+    char path[80], other[80];
+    int root = snprintf(path, sizeof path, "/proc/self/fd/%d/", dir);
+    strcpy(other, path);
+    strcpy(path + root, "inside");
+    strcpy(other + root, "new");
+    struct stat st;
+    CHECK_OK("stat", stat(path, &st));
+    CHECK_OK("open", open(path, O_RDONLY));
+    CHECK_OK("O_CREAT", open(other, O_RDWR | O_CREAT | O_EXCL, 0600));
+    CHECK_ERR("O_EXCL", open(other, O_RDWR | O_CREAT | O_EXCL, 0600), EEXIST);
+    CHECK_OK("unlink", unlink(other));
+    CHECK_OK("rename", rename(path, other));
+    CHECK_OK("link", link(other, path));
+    CHECK_OK("unlink", unlink(other));
+    CHECK_OK("symlink", symlink("target", other));
+    CHECK_OK("rename over it", rename(path, other));
+    CHECK_OK("back", rename(other, "dir/inside"));
+    CHECK_OK("mkdir", mkdir(other, 0700));
+    CHECK_OK("rmdir", rmdir(other));
+    CHECK_OK("mkfifo", mkfifo(other, 0600));
+    CHECK_OK("unlink", unlink(other));
+    CHECK_ERR("not there", open(other, O_RDONLY), ENOENT);
+    snprintf(path, sizeof path, "/dev/fd/%d/inside", open("file", O_RDONLY));
+    CHECK_ERR("through a file", open(path, O_RDONLY), ENOTDIR);
+    CHECK_ERR("through nothing", open("/proc/self/fd/99/x", O_RDONLY), ENOENT);
+}
+
+// A file without a name in `dir`, given one by its descriptor; one made with O_EXCL never gets any.
+static void nameless(const char *dir, const char *name)
+{
+    int fd = CHECK_OK("O_TMPFILE", open(dir, O_TMPFILE | O_WRONLY, 0));
+    struct stat st, named;
+    NEED(fstat(fd, &st));
+    CHECK("a file of that mode", S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0 && st.st_size == 0);
+    CHECK_EQ("write", write(fd, "by descriptor", 13), 13);
+    CHECK_OK("fchmod", fchmod(fd, 0640));
+    CHECK_OK("AT_EMPTY_PATH", linkat(fd, "", AT_FDCWD, name, AT_EMPTY_PATH));
+    CHECK_OK("stat", stat(name, &named));
+    CHECK("the same file", named.st_ino == st.st_ino && named.st_nlink == 1 && (named.st_mode & 07777) == 0640);
+    CHECK_EQ("write on", write(fd, " and on", 7), 7);
+    CHECK_STR("content", get(name), "by descriptor and on");
+    CHECK_ERR("the name exists", linkat(fd, "", AT_FDCWD, name, AT_EMPTY_PATH), EEXIST);
+    CHECK_OK("unlink", unlink(name));
+    NEED(close(fd));
+    fd = CHECK_OK("O_TMPFILE|O_EXCL", open(dir, O_TMPFILE | O_EXCL | O_RDWR, 0600));
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    CHECK_ERR("stays without a name", linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW), ENOENT);
+    CHECK_ERR("by descriptor too", linkat(fd, "", AT_FDCWD, name, AT_EMPTY_PATH), ENOENT);
+    char *pages = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CHECK("mmap", pages != MAP_FAILED);
+    CHECK_OK("ftruncate", ftruncate(fd, 4096));
+    pages[5] = 'x';
+    char byte;
+    CHECK_EQ("a mapping writes it", (pread(fd, &byte, 1, 5), byte), 'x');
+    CHECK_OK("munmap", munmap(pages, 4096));
+    NEED(close(fd));
+}
+
 int main(void)
 {
     umask(022);
@@ -98,11 +160,21 @@ int main(void)
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
         CHECK_OK("linkat gives it one", linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
         CHECK_STR("its content", get("named"), "temporary");
+        NEED(fstat(fd, &st));
+        CHECK_EQ("one name", st.st_nlink, 1);
+        CHECK_OK("another name", linkat(AT_FDCWD, path, AT_FDCWD, "again", AT_SYMLINK_FOLLOW));
+        NEED(unlink("named"));
+        NEED(unlink("again"));
+        CHECK_ERR("removed: none any more", linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW), ENOENT);
+        CHECK_EQ("still there", pread(fd, path, 9, 0), 9);
+        nameless("dir", "dir/named");
+        nameless("/tmp", "/tmp/open_flags.named");
     }
     CHECK_ERR("O_TMPFILE for reading only", open("dir", O_TMPFILE | O_RDONLY, 0600), EINVAL);
     int dir = NEED(open("dir", O_RDONLY));
     CHECK_OK("openat", openat(dir, "inside", O_RDWR | O_CREAT, 0644));
     CHECK_OK("dir/inside", access("dir/inside", F_OK));
+    by_descriptor(dir);
     CHECK_OK("openat of ..", openat(dir, "../file", O_RDONLY));
     CHECK_ERR("openat of a file", openat(fd, "x", O_RDONLY), ENOTDIR);
     CHECK_ERR("openat of a bad descriptor", openat(99, "x", O_RDONLY), EBADF);

@@ -19,6 +19,33 @@ static void flag(int fd, int level, int name, const char *text)
     CHECK_EQ(text, option(fd, level, name), 0);
 }
 
+// What a family answers to a level that it does not know, or that is another protocol's.
+static void unknown_levels(void)
+{
+    static const int levels[] = {9999, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP, 136, 270, -1, 255, 58};
+    static const struct {
+        const char *name;
+        int family, type, protocol;
+    } kinds[] = {
+        {"TCP", AF_INET, SOCK_STREAM, 0},   {"UDP", AF_INET, SOCK_DGRAM, 0},   {"TCP over IPv6", AF_INET6, SOCK_STREAM, 0},
+        {"UDP over IPv6", AF_INET6, SOCK_DGRAM, 0}, {"Unix", AF_UNIX, SOCK_STREAM, 0}, {"Unix datagrams", AF_UNIX, SOCK_DGRAM, 0},
+        {"netlink", AF_NETLINK, SOCK_RAW, 0},
+    };
+    for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+        int fd = socket(kinds[kind].family, kinds[kind].type, kinds[kind].protocol);
+        if (fd == -1)
+            continue;
+        for (size_t level = 0; level < sizeof levels / sizeof *levels; level++) {
+            int value = 1;
+            socklen_t length = sizeof value;
+            int got = getsockopt(fd, levels[level], 777, &value, &length) == -1 ? errno : 0;
+            int set = setsockopt(fd, levels[level], 777, &value, sizeof value) == -1 ? errno : 0;
+            say("%s: level %d: %s, %s", kinds[kind].name, levels[level], errno_name(got), errno_name(set));
+        }
+        NEED(close(fd));
+    }
+}
+
 int main(void)
 {
     int fd = NEED(socket(AF_INET, SOCK_STREAM, 0));
@@ -57,6 +84,7 @@ int main(void)
     CHECK_ERR("SO_RCVTIMEO: bad", setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), EDOM);
     CHECK_ERR("unknown option", setsockopt(fd, SOL_SOCKET, 9999, &(int){1}, sizeof(int)), ENOPROTOOPT);
     CHECK_ERR("unknown level", getsockopt(fd, 9999, 1, &(int){1}, &length), EOPNOTSUPP);
+    unknown_levels();
     CHECK_ERR("short value", setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, 2), EINVAL);
     CHECK_ERR("bad pointer", setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, (void *)8, sizeof(int)), EFAULT);
     CHECK_ERR("read-only option", setsockopt(fd, SOL_SOCKET, SO_TYPE, &(int){1}, sizeof(int)), ENOPROTOOPT);

@@ -76,6 +76,12 @@ fn connect_tcp(
 ) -> Result<(), Errno> {
     let s = fam.net.get_mut(id)?;
     let pending = std::mem::take(&mut s.error);
+    if std::mem::take(&mut s.refused) {
+        // Somebody else may have taken the reason.
+        let why = if pending != 0 { Errno(pending) } else { Errno::ECONNABORTED };
+        listen::forget_address(fam, id)?;
+        return Err(why);
+    }
     if pending != 0 {
         return Err(Errno(pending));
     }
@@ -141,13 +147,13 @@ pub(super) fn claim_source(fam: &mut Family, id: SocketId, to: SocketAddr) -> Re
 }
 
 fn refused(fam: &mut Family, id: SocketId, nonblock: bool) -> Result<(), Errno> {
-    let s = fam.net.get_mut(id)?;
-    s.peer = Name::None;
     if !nonblock {
+        fam.net.get_mut(id)?.peer = Name::None;
+        listen::give_back_port(fam, id)?;
+        listen::forget_address(fam, id)?;
         return Err(Errno::ECONNREFUSED);
     }
-    s.error = Errno::ECONNREFUSED.0;
-    wake(fam, id);
+    fail(fam, id, Errno::ECONNREFUSED);
     Err(Errno::EINPROGRESS)
 }
 
@@ -202,6 +208,9 @@ pub(super) fn fail(fam: &mut Family, id: SocketId, errno: Errno) {
         s.peer = Name::None;
         s.error = errno.0;
         s.host = None;
+        s.refused = s.is_tcp();
     }
+    // A socket that exists has ports.
+    let _ = listen::give_back_port(fam, id);
     wake(fam, id);
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use abi::Errno;
 use abi::socket::{SHUT_RD, SHUT_RDWR, SHUT_WR};
-use protocol::ring::{CLOSED_LOCAL, CLOSED_READ, CLOSED_WRITE, Side};
+use protocol::ring::{CLOSED_LOCAL, CLOSED_READ, CLOSED_WRITE, MONITOR_LOCK, Side};
 
 use super::pair::wake_both;
 use super::socket::State;
@@ -29,6 +29,9 @@ pub fn shutdown(fam: &mut Family, id: SocketId, how: i32) -> Result<(), Errno> {
         }
         return Ok(());
     }
+    if s.is_over() {
+        return Err(Errno::ENOTCONN);
+    }
     s.shut_read |= read;
     s.shut_write |= write;
     let unconnected = !s.is_connected() && s.mate.is_none() && s.peer == Name::None;
@@ -44,6 +47,10 @@ pub fn shutdown(fam: &mut Family, id: SocketId, how: i32) -> Result<(), Errno> {
         }
         wake_both(&input, &fam.events, object);
         wake_both(&output, &fam.events, object);
+        if s.is_tcp() && s.shut_read && s.shut_write && s.mate.is_some() {
+            // What comes now is answered with a reset.
+            input.arm(Side::Reader, protocol::MONITOR_SLOT);
+        }
     }
     if fam.net.get(id)?.host.is_some() && connects {
         relay::pump(fam, id);
@@ -158,12 +165,35 @@ pub(super) fn written_after_close(fam: &mut Family, id: SocketId) {
         return output.arm(Side::Reader, protocol::MONITOR_SLOT);
     }
     if output.closed() & CLOSED_READ == 0 {
-        output.close(CLOSED_READ);
+        output.close(CLOSED_READ | CLOSED_WRITE);
         r.input().set_error(Errno::EPIPE.0 as u32);
     }
     wake_both(&r.input(), &fam.events, s.object);
     wake_both(&output, &fam.events, s.object);
     wake(fam, id);
+}
+
+/// Something was written to a socket that was shut down both ways: TCP resets the connection.
+pub(super) fn written_after_shutdown(fam: &mut Family, id: SocketId) {
+    let Ok(s) = fam.net.get(id) else { return };
+    let (Some(r), object) = (&s.rings, s.object) else { return };
+    let (input, output) = (r.input(), r.output());
+    if input.used() == Ok(0) {
+        return input.arm(Side::Reader, protocol::MONITOR_SLOT);
+    }
+    // What came is not there to be read. A reader that has the lock just now may still get it.
+    if input.try_lock(Side::Reader, MONITOR_LOCK) {
+        if let Ok(used) = input.used() {
+            input.commit_read(used);
+        }
+        input.unlock(Side::Reader, MONITOR_LOCK);
+    }
+    // The writer has seen our end, so that it gets another error than we do.
+    output.set_error(Errno::EPIPE.0 as u32);
+    input.set_error(Errno::ECONNRESET.0 as u32);
+    input.close(CLOSED_WRITE | CLOSED_READ);
+    wake_both(&input, &fam.events, object);
+    wake_both(&output, &fam.events, object);
 }
 
 /// Gives up a socket's name or port.

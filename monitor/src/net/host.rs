@@ -27,6 +27,10 @@ pub struct HostLink {
     pub writable: bool,
     /// An end or error was announced: reads go on until they say so.
     pub hung_up: bool,
+    /// An error was announced.
+    pub reset: bool,
+    /// Nothing can be sent any more, and this is why; what came before is being read.
+    pub broken: Option<rustix::io::Errno>,
     /// The outside sent its last byte.
     pub ended: bool,
     /// Our last byte was sent.
@@ -45,6 +49,8 @@ impl HostLink {
             readable: true,
             writable: true,
             hung_up: false,
+            reset: false,
+            broken: None,
             ended: false,
             finished: false,
             failed: false,

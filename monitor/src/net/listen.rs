@@ -54,7 +54,7 @@ pub fn bind(fam: &mut Family, call: &Call, id: SocketId, address: &[u8], mode: u
 
 /// Binds to an address; port 0 takes a free one. `fixed`: the program asked for that address.
 pub(super) fn bind_inet(fam: &mut Family, id: SocketId, addr: SocketAddr, fixed: bool) -> Result<(), Errno> {
-    let mut addr = addr;
+    let (mut addr, asked) = (addr, addr.port());
     let s = fam.net.get(id)?;
     let claim = Claim {
         socket: id,
@@ -84,7 +84,9 @@ pub(super) fn bind_inet(fam: &mut Family, id: SocketId, addr: SocketAddr, fixed:
     let s = fam.net.get_mut(id)?;
     s.local = Name::Inet(addr);
     s.bound = true;
-    s.address_fixed = fixed && !addr.ip().is_unspecified();
+    if fixed {
+        (s.address_fixed, s.port_fixed) = (!addr.ip().is_unspecified(), asked != 0);
+    }
     if let Some(link) = link {
         host::attach(fam, id, link)?;
     }
@@ -97,8 +99,35 @@ pub(super) fn autobind_inet(fam: &mut Family, id: SocketId) -> Result<(), Errno>
     if s.bound {
         return Ok(());
     }
-    let wildcard: IpAddr = if s.domain == AF_INET { [0; 4].into() } else { [0u16; 8].into() };
-    bind_inet(fam, id, SocketAddr::new(wildcard, 0), false)
+    let ip = match s.local.inet() {
+        Some(local) if s.address_fixed => local.ip(),
+        _ => wildcard(s.domain),
+    };
+    bind_inet(fam, id, SocketAddr::new(ip, 0), false)
+}
+
+/// The address that stands for all of them.
+fn wildcard(domain: u16) -> IpAddr {
+    if domain == AF_INET { [0; 4].into() } else { [0u16; 8].into() }
+}
+
+/// A connection failed: gives back the port that was not asked for. The name goes on showing its number.
+pub(super) fn give_back_port(fam: &mut Family, id: SocketId) -> Result<(), Errno> {
+    let s = fam.net.get(id)?;
+    if let (true, false, Some(local)) = (s.bound, s.port_fixed, s.local.inet()) {
+        fam.net.ports_of(id)?.unbind(local.port(), id);
+        fam.net.get_mut(id)?.bound = false;
+    }
+    Ok(())
+}
+
+/// Forgets the address that a connection which failed had chosen.
+pub(super) fn forget_address(fam: &mut Family, id: SocketId) -> Result<(), Errno> {
+    let s = fam.net.get_mut(id)?;
+    if let (false, Some(local)) = (s.address_fixed, s.local.inet()) {
+        s.local = Name::Inet(SocketAddr::new(wildcard(s.domain), local.port()));
+    }
+    Ok(())
 }
 
 /// listen(2). Again: only changes the backlog.
@@ -117,7 +146,7 @@ pub fn listen(fam: &mut Family, pid: u32, id: SocketId, backlog: i32) -> Result<
             }
             return Ok(());
         }
-        State::Idle => {}
+        State::Idle if !s.refused => {}
         _ => return Err(Errno::EINVAL),
     }
     if s.is_unix() {

@@ -33,7 +33,7 @@ use std::collections::{BTreeMap, HashMap};
 use abi::Errno;
 use abi::fs::{O_NONBLOCK, O_RDWR, S_IFSOCK, Stat};
 use abi::socket::*;
-use protocol::desc::{DescInfo, Kind, ST_CONNECTED, ST_CONNECTING, ST_LISTENING, ST_RECORDS};
+use protocol::desc::{DescInfo, Kind, ST_CONNECTED, ST_CONNECTING, ST_LISTENING, ST_RECORDS, ST_REFUSED};
 use rustix::event::epoll::EventFlags;
 
 use crate::config::{Config, Net};
@@ -199,6 +199,8 @@ fn insert(
         peer: Name::None,
         bound: false,
         address_fixed: false,
+        port_fixed: false,
+        refused: false,
         node: None,
         mate: None,
         mate_gone: false,
@@ -259,6 +261,9 @@ pub fn info(fam: &mut Family, desc: u32) -> DescInfo {
         },
         ..DescInfo::default()
     };
+    if s.refused {
+        info.state |= ST_REFUSED;
+    }
     if s.records() {
         info.state |= ST_RECORDS;
     }
@@ -334,6 +339,9 @@ fn ring_changed(fam: &mut Family, id: SocketId) {
     }
     if s.is_tcp() && s.is_connected() && s.mate.is_none() {
         return end::written_after_close(fam, id);
+    }
+    if s.is_tcp() && s.is_connected() && s.shut_read && s.shut_write && !s.is_over() {
+        return end::written_after_shutdown(fam, id);
     }
     poll::space_came(fam, id);
 }

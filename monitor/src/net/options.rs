@@ -130,26 +130,35 @@ impl Options {
 }
 
 impl Socket {
-    /// Whether options of `level` exist for this kind of socket.
-    fn level(&self, level: i32) -> Result<(), Errno> {
+    /// Whether options of `level` exist for this kind of socket. What IPv4 does not know it hands down to a protocol
+    /// below, which has no getsockopt(2) at all.
+    fn level(&self, level: i32, getting: bool) -> Result<(), Errno> {
         let known = match level {
             SOL_SOCKET => true,
             _ if self.is_unix() => return Err(Errno::EOPNOTSUPP),
             SOL_NETLINK => self.domain == AF_NETLINK,
-            _ if self.domain == AF_NETLINK => return Err(Errno::ENOPROTOOPT),
+            _ if self.domain == AF_NETLINK => false,
             SOL_IP => true,
             SOL_IPV6 => self.domain == AF_INET6,
             SOL_TCP => self.is_tcp(),
             SOL_UDP => self.is_datagram(),
-            SOL_UDPLITE => self.protocol == SOL_UDPLITE,
+            // Known to UDP, as are its options by name only.
+            SOL_UDPLITE if self.is_datagram() && self.protocol != SOL_UDPLITE => {
+                return Err(Errno::ENOPROTOOPT);
+            }
+            SOL_UDPLITE => self.is_datagram(),
             _ => false,
         };
-        if known { Ok(()) } else { Err(Errno::ENOPROTOOPT) }
+        match known {
+            true => Ok(()),
+            false if getting && self.domain == AF_INET => Err(Errno::EOPNOTSUPP),
+            false => Err(Errno::ENOPROTOOPT),
+        }
     }
 
     /// setsockopt(2).
     pub fn set_option(&mut self, level: i32, name: i32, data: &[u8], privileged: bool) -> Result<(), Errno> {
-        self.level(level)?;
+        self.level(level, false)?;
         match (level, name) {
             (SOL_SOCKET, SO_SNDBUF | SO_RCVBUF) => self.set_buffer(name, int(data)?.min(BUFFER_MAX)),
             (SOL_SOCKET, SO_SNDBUFFORCE | SO_RCVBUFFORCE) => {
@@ -205,6 +214,10 @@ impl Socket {
     }
 
     fn set_int(&mut self, level: i32, name: i32, data: &[u8], privileged: bool) -> Result<(), Errno> {
+        // These protocols look at the length before the name.
+        if matches!(level, SOL_SOCKET | SOL_TCP | SOL_UDP | SOL_UDPLITE) {
+            int(data)?;
+        }
         let (.., rule) = INTS.iter().find(|o| (o.0, o.1) == (level, name)).ok_or(Errno::ENOPROTOOPT)?;
         // These may be given as one byte.
         let short = matches!((level, name), (SOL_IP, _)) && !data.is_empty() && data.len() < 4;
@@ -244,7 +257,7 @@ impl Socket {
 
     /// getsockopt(2): the value's bytes.
     pub fn get_option(&mut self, level: i32, name: i32) -> Result<Vec<u8>, Errno> {
-        self.level(level)?;
+        self.level(level, true)?;
         let value = match (level, name) {
             (SOL_SOCKET, SO_TYPE) => self.stype as i32,
             (SOL_SOCKET, SO_DOMAIN) => self.domain.into(),
@@ -265,7 +278,9 @@ impl Socket {
             (SOL_SOCKET, SO_PEERGROUPS) if self.peer_creds.is_none() => return Err(Errno::ENODATA),
             (SOL_SOCKET, SO_PEERGROUPS) => return Ok(self.peer_cred().gid.as_bytes().to_vec()),
             (SOL_SOCKET, SO_COOKIE) => return Ok(self.ino.as_bytes().to_vec()),
-            (SOL_SOCKET, SO_PEERNAME) if self.peer == super::name::Name::None => return Err(Errno::ENOTCONN),
+            (SOL_SOCKET, SO_PEERNAME) if self.peer == super::name::Name::None || self.is_over() => {
+                return Err(Errno::ENOTCONN);
+            }
             (SOL_SOCKET, SO_PEERNAME) => return Ok(self.peer.encode(self.domain)),
             (SOL_SOCKET, SO_BINDTODEVICE) => {
                 let mut name = self.options.device.clone();

@@ -39,8 +39,9 @@ pub fn poll(fam: &mut Family, call: &Call, id: SocketId, exclusive: bool) -> Res
         _ => s.arm(slot),
     }
     let Some(r) = &s.rings else {
-        let failed = if s.error != 0 { POLLERR | POLLIN | POLLRDHUP } else { 0 };
-        return Ok(POLLOUT | POLLHUP | failed);
+        let failed = if s.error != 0 { POLLERR } else { 0 };
+        let ended = if s.error != 0 || s.refused { POLLIN | POLLRDHUP } else { 0 };
+        return Ok(POLLOUT | POLLHUP | failed | ended);
     };
     let input = r.input();
     input.arm(Side::Reader, slot);

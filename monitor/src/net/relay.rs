@@ -6,7 +6,7 @@ use protocol::MONITOR_SLOT;
 use protocol::ring::{CLOSED_READ, CLOSED_WRITE, Side};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno as HostErrno;
-use rustix::net::Shutdown;
+use rustix::net::{Shutdown, sockopt};
 
 use super::host::HostLink;
 use super::socket::{Rings, Socket};
@@ -20,6 +20,9 @@ pub(super) fn pump(fam: &mut Family, id: SocketId) {
     let object = s.object;
     let (Some(h), Some(r)) = (&mut s.host, &s.rings) else { return };
     let sound = inward(h, r, object, &fam.events) && outward(h, r, object, &fam.events);
+    if sound {
+        late_reset(h, r, object, &fam.events);
+    }
     if !sound {
         abort(h, r, object, &fam.events);
     }
@@ -44,8 +47,13 @@ fn inward(h: &mut HostLink, r: &Rings, object: u32, events: &EventsRegion) -> bo
         }
         match r.view.read_from(&h.fd, ring.write_spans(0, space)) {
             Ok(0) => {
-                h.ended = true;
-                ring.close(CLOSED_WRITE);
+                match h.broken.take() {
+                    Some(e) => fail(h, r, e),
+                    None => {
+                        h.ended = true;
+                        ring.close(CLOSED_WRITE);
+                    }
+                }
                 moved = true;
             }
             Ok(n) => {
@@ -72,6 +80,19 @@ fn inward(h: &mut HostLink, r: &Rings, object: u32, events: &EventsRegion) -> bo
         }
     }
     true
+}
+
+/// After the outside's end nothing is read any more that would tell of its reset.
+fn late_reset(h: &mut HostLink, r: &Rings, object: u32, events: &EventsRegion) {
+    if !h.reset || !h.ended || h.failed {
+        return;
+    }
+    if let Ok(Err(e)) = sockopt::socket_error(&h.fd) {
+        fail(h, r, e);
+        super::pair::wake_both(&r.input(), events, object);
+        super::pair::wake_both(&r.output(), events, object);
+    }
+    h.reset = false;
 }
 
 /// Ring to host. False: the ring's words lie.
@@ -104,9 +125,13 @@ fn outward(h: &mut HostLink, r: &Rings, object: u32, events: &EventsRegion) -> b
             Err(HostErrno::AGAIN) => h.writable = false,
             Err(HostErrno::INTR) => {}
             Err(e) => {
-                fail(h, r, e);
-                super::pair::wake_both(&r.input(), events, object);
+                // What came before is still read; the error is told after it.
+                (h.broken, h.finished, h.readable) = (Some(e), true, true);
+                ring.close(CLOSED_READ | CLOSED_WRITE);
                 moved = true;
+                if !inward(h, r, object, events) {
+                    return false;
+                }
             }
         }
     }
@@ -122,7 +147,7 @@ fn outward(h: &mut HostLink, r: &Rings, object: u32, events: &EventsRegion) -> b
 fn fail(h: &mut HostLink, r: &Rings, e: HostErrno) {
     r.input().set_error(e.raw_os_error() as u32);
     r.input().close(CLOSED_WRITE);
-    r.output().close(CLOSED_READ);
+    r.output().close(CLOSED_READ | CLOSED_WRITE);
     (h.ended, h.finished, h.failed) = (true, true, true);
 }
 
@@ -143,6 +168,7 @@ pub(super) fn ready(fam: &mut Family, id: SocketId, flags: EventFlags) {
     let Some(h) = &mut s.host else { return };
     let over = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
     h.hung_up |= over;
+    h.reset |= flags.contains(EventFlags::ERR);
     h.readable |= over || flags.contains(EventFlags::IN);
     h.writable |= flags.intersects(EventFlags::OUT | EventFlags::ERR | EventFlags::HUP);
     pump(fam, id);

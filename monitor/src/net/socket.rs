@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use abi::socket::{AF_UNIX, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM};
-use protocol::ring::Ring;
+use protocol::ring::{CLOSED_WRITE, Ring};
 
 use super::SocketId;
 use super::anc::Waiting;
@@ -73,6 +73,10 @@ pub struct Socket {
     pub bound: bool,
     /// bind(2) fixed the address, not only the port.
     pub address_fixed: bool,
+    /// bind(2) fixed the port: it stays the socket's when a connection fails.
+    pub port_fixed: bool,
+    /// connect(2) of a TCP socket that did not wait has failed, and no other connect(2) has told so yet.
+    pub refused: bool,
     /// VFS node of a bound path.
     pub node: Option<(u64, u64)>,
     /// The other end within the family; of a Unix datagram socket, where it sends.
@@ -149,6 +153,14 @@ impl Socket {
         if !self.exclusive.contains(&slot) {
             self.exclusive.push_back(slot);
         }
+    }
+    /// A TCP connection of which both directions have ended, or that was reset: it has no peer any more.
+    pub fn is_over(&self) -> bool {
+        let over = |r: &Rings| {
+            let ended = |ring: Ring<'_, Mapped>| ring.closed() & CLOSED_WRITE != 0;
+            ended(r.input()) && ended(r.output())
+        };
+        self.is_tcp() && self.rings.as_ref().is_some_and(over)
     }
     /// Takes the pending error, wherever it is.
     pub fn take_error(&mut self) -> i32 {

@@ -18,7 +18,7 @@ use crate::family::Family;
 use crate::regions::RegionId;
 use crate::slab::Slab;
 
-pub use eventfd::{EventFd, open_eventfd, release_eventfd};
+pub use eventfd::{EventFd, is_timer, open_eventfd, open_timerfd, release_eventfd};
 pub use fifo::{fifo_cancel, fifo_open};
 pub use pipe::{PIPE_DEFAULT, PipeEnd, open_pipe, release_pipe, reopen_pipe, resize};
 

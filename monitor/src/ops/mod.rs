@@ -96,7 +96,7 @@ pub fn dispatch(fam: &mut Family, call: &Call) -> OpResult {
         | Op::Seals => by_body(fam, op, call),
 
         Op::MemFd | Op::INotifyOpen => files::handle(fam, op, call),
-        Op::Pipe | Op::EventFd | Op::SharedAnon | Op::PtyOpen | Op::PipeSize => {
+        Op::Pipe | Op::EventFd | Op::TimerFd | Op::SharedAnon | Op::PtyOpen | Op::PipeSize => {
             objects::handle(fam, op, call)
         }
         Op::Socket

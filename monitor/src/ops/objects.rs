@@ -24,6 +24,10 @@ pub fn handle(fam: &mut Family, op: Op, call: &Call) -> OpResult {
             let (desc, region) = objects::open_eventfd(fam, call.pid, call.arg(0), call.arg32(1)?)?;
             Ok(Answer::default().with_struct(&info(fam, desc)).with_region(0, region))
         }
+        Op::TimerFd => {
+            let (desc, region) = objects::open_timerfd(fam, call.pid, call.arg(0) == 1, call.arg32(1)?)?;
+            Ok(Answer::default().with_struct(&info(fam, desc)).with_region(0, region))
+        }
         Op::SharedAnon => shared_anon(fam, call),
         Op::PtyOpen => {
             let end = streams::open_ptmx(fam, call.pid)?;

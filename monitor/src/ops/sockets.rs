@@ -70,6 +70,7 @@ fn on_socket(fam: &mut Family, op: Op, call: &Call, desc: u32, id: net::SocketId
             let s = fam.net.get_mut(id)?;
             let name = match call.arg(1) {
                 0 => &s.local,
+                1 if s.is_over() => return Err(Errno::ENOTCONN),
                 1 if s.is_connected() || s.mate.is_some() || s.peer != Name::None => &s.peer,
                 1 => return Err(Errno::ENOTCONN),
                 _ => return Err(Errno::EINVAL),

@@ -1,4 +1,4 @@
-//! Files that live in the member alone: epoll instances, timerfds, signalfds.
+//! Files that live in the member alone: epoll instances, signalfds.
 
 use core::any::Any;
 

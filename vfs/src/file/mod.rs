@@ -1,7 +1,7 @@
 //! Open files: what a descriptor of this process refers to.
 //!
 //! An [`OpenFile`] stands for one description that the process holds at the monitor (however many descriptors name it),
-//! or for something that lives in the member alone (epoll, timerfd, signalfd). Operations are steps that never wait: one
+//! or for something that lives in the member alone (epoll, signalfd). Operations are steps that never wait: one
 //! that cannot go on arms what it waits for and answers EAGAIN.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -32,6 +32,7 @@ mod regular;
 mod shadow;
 mod socket;
 mod stream;
+mod timerfd;
 
 #[cfg(test)]
 mod delegation_tests;
@@ -45,6 +46,7 @@ pub use pipe::Pipe;
 pub use ready::Keys;
 pub use shadow::Shadow;
 pub use socket::{Receive, Received, Socket};
+pub use timerfd::TimerFd;
 
 /// Who gets SIGIO, and which signal in its place: F_SETOWN, F_SETSIG; fcntl(2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +65,7 @@ enum Body {
     Device,
     Pipe(Pipe),
     EventFd(eventfd::EventFd),
+    TimerFd(TimerFd),
     Socket(Socket),
     Stream,
     Path,
@@ -103,13 +106,16 @@ impl OpenFile {
             Kind::Null | Kind::Zero | Kind::Full | Kind::Random => Body::Device,
             Kind::Pipe => Body::Pipe(Pipe::new(place())),
             Kind::EventFd => Body::EventFd(eventfd::EventFd::default()),
+            Kind::TimerFd => Body::TimerFd(TimerFd::default()),
             Kind::Stream | Kind::PidFd => Body::Stream,
             Kind::Socket => Body::Socket(Socket::new(&info, place())),
             Kind::Path | Kind::Local => Body::Path,
         };
         let file = Arc::new(Self::make(host, info, kind, body, 0));
-        if let (Body::EventFd(e), Some(answer)) = (&file.body, answer) {
-            e.attach(&file, answer);
+        match (&file.body, answer) {
+            (Body::EventFd(e), Some(answer)) => e.attach(&file, answer),
+            (Body::TimerFd(t), Some(answer)) => t.attach(&file, answer),
+            _ => {}
         }
         file
     }
@@ -218,6 +224,14 @@ impl OpenFile {
         }
     }
 
+    /// The timer.
+    pub fn as_timer(&self) -> Option<&TimerFd> {
+        match &self.body {
+            Body::TimerFd(t) => Some(t),
+            _ => None,
+        }
+    }
+
     /// The socket.
     pub fn as_socket(&self) -> Option<&Socket> {
         match &self.body {
@@ -293,6 +307,7 @@ impl OpenFile {
             Body::Device => device::read(self.kind, self.host.platform, io),
             Body::Pipe(p) => p.read(self, io),
             Body::EventFd(e) => e.read(self, io),
+            Body::TimerFd(t) => t.read(self, io),
             Body::Socket(_) => Err(Errno::EINVAL),
             Body::Stream => stream::read(self, io),
             Body::Path => Err(Errno::EBADF),
@@ -311,6 +326,7 @@ impl OpenFile {
             Body::Device => device::write(self.kind, io),
             Body::Pipe(p) => p.write(self, io),
             Body::EventFd(e) => e.write(self, io),
+            Body::TimerFd(_) => Err(Errno::EINVAL),
             Body::Socket(s) => s.send(self, io),
             Body::Stream => stream::write(self, io),
             Body::Path => Err(Errno::EBADF),
@@ -496,6 +512,7 @@ impl OpenFile {
             Body::Device => Body::Device,
             Body::Pipe(_) => Body::Pipe(Pipe::new(Attachment::default())),
             Body::EventFd(_) => Body::EventFd(eventfd::EventFd::default()),
+            Body::TimerFd(_) => Body::TimerFd(TimerFd::default()),
             Body::Socket(s) => Body::Socket(s.for_child()),
             Body::Stream => Body::Stream,
             Body::Path => Body::Path,

@@ -47,6 +47,7 @@ impl OpenFile {
             Body::File(_) | Body::Dir | Body::Device | Body::Own(_) | Body::Shadow(_) => ALWAYS,
             Body::Pipe(p) => p.poll(self, want),
             Body::EventFd(e) => e.poll(self, want),
+            Body::TimerFd(t) => t.poll(self),
             Body::Socket(s) => s.poll(self, want, exclusive),
             Body::Stream => stream::poll(self, exclusive),
             Body::Path => PollEvents::POLLNVAL,
@@ -80,6 +81,7 @@ impl OpenFile {
         match &self.body {
             Body::Pipe(p) => p.arm(self, want),
             Body::EventFd(e) => e.arm(self, want),
+            Body::TimerFd(t) => t.arm(self),
             Body::Socket(s) => s.arm(self, want),
             _ => {}
         }
@@ -91,6 +93,7 @@ impl OpenFile {
             Body::Pipe(p) => p.edge(self),
             Body::Socket(s) => s.edge(want),
             Body::Local(l) => l.edge(),
+            Body::TimerFd(t) => t.edge(self),
             _ => None,
         }
     }
@@ -109,7 +112,17 @@ impl OpenFile {
     pub fn deadline(&self) -> Option<u64> {
         match &self.body {
             Body::Local(l) => l.deadline(self.host),
+            Body::TimerFd(t) => t.deadline(self),
             _ => None,
+        }
+    }
+
+    /// True if time alone can make it ready.
+    pub fn timed(&self) -> bool {
+        match &self.body {
+            Body::Local(l) => l.timed(),
+            Body::TimerFd(_) => true,
+            _ => false,
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Dentry {
     parent: RefCell<Option<Rc<Dentry>>>,
     name: RefCell<Box<[u8]>>,
     deleted: Cell<bool>,
+    /// A file that was made without a name and may get one yet.
+    pub linkable: Cell<bool>,
     /// Number of mounts that sit on this name.
     pub mounts: Cell<u32>,
     children: RefCell<HashMap<Box<[u8]>, Rc<Dentry>>>,
@@ -32,6 +34,7 @@ impl Dentry {
             parent: RefCell::new(None),
             name: RefCell::new(name.into()),
             deleted: Cell::new(false),
+            linkable: Cell::new(false),
             mounts: Cell::new(0),
             children: RefCell::new(HashMap::new()),
         })
@@ -70,6 +73,7 @@ impl Dentry {
             parent: RefCell::new(Some(self.clone())),
             name: RefCell::new(name.into()),
             deleted: Cell::new(false),
+            linkable: Cell::new(false),
             mounts: Cell::new(0),
             children: RefCell::new(HashMap::new()),
         });
@@ -103,11 +107,6 @@ impl Dentry {
             *child.name.borrow_mut() = name.into();
             dir.children.borrow_mut().insert(name.into(), child);
         }
-    }
-
-    /// A name for a node that had none (O_TMPFILE and then linkat).
-    pub fn adopt(&self) {
-        self.deleted.set(false);
     }
 
     /// Marks a dentry of an unnamed node as having no name.

@@ -185,13 +185,12 @@ impl Vfs {
         if node.file_type() == S_IFDIR {
             return Err(Errno::EPERM.into());
         }
-        if node.attr(cx)?.nlink == 0 && !from.dentry.name().starts_with(b"/") {
-            // Removed; only a file that never had a name (O_TMPFILE) may get one.
-            if from.dentry.parent().is_some() {
-                return Err(Errno::ENOENT.into());
-            }
+        // Removed; only a file that never had a name (O_TMPFILE without O_EXCL) may get one, and only once.
+        if node.attr(cx)?.nlink == 0 && !from.dentry.linkable.get() {
+            return Err(Errno::ENOENT.into());
         }
         slot.dir.dentry.node.link(cx, &slot.name, node)?;
+        from.dentry.linkable.set(false);
         slot.dir.dentry.child(&slot.name, node.clone());
         self.names_changed();
         self.event(node.key(), IN_ATTRIB, 0, &[]);
@@ -245,6 +244,11 @@ impl Vfs {
             self.event(child.key(), IN_DELETE_SELF, 0, &[]);
             self.notify.borrow_mut().node_gone(child.key());
         }
+    }
+
+    /// True if the way to a name's folder leads through a descriptor of the caller's own.
+    pub fn stops_at_fd(&self, cx: &Cx, dir: &Dir, path: &[u8]) -> bool {
+        matches!(self.end(cx, dir, path), Err(Stop::OwnFd { .. }))
     }
 
     /// renameat2(2).

@@ -6,8 +6,8 @@ use std::string::String;
 
 use abi::Errno;
 use abi::fs::{
-    IN_ALL_EVENTS, O_CREAT, O_RDWR, O_TMPFILE, O_WRONLY, RENAME_EXCHANGE, RENAME_NOREPLACE, S_IFCHR, S_IFIFO,
-    S_ISGID,
+    IN_ALL_EVENTS, O_CREAT, O_EXCL, O_RDWR, O_TMPFILE, O_WRONLY, RENAME_EXCHANGE, RENAME_NOREPLACE, S_IFCHR,
+    S_IFIFO, S_ISGID,
 };
 
 use super::attrs::NewTime;
@@ -128,6 +128,11 @@ fn hard_links_share_a_node() {
         let tmp = plain(v.open(cx, &Dir::Cwd, b"/", O_TMPFILE | O_RDWR, 0o600, 0)).expect("tmpfile").loc;
         plain(v.link(cx, &tmp, &Dir::Cwd, b"/h")).expect("a name for it");
         assert_eq!(nlink(&v, cx, "/h"), 1);
+        rm(&v, cx, "/h", false).expect("rm");
+        assert_eq!(plain(v.link(cx, &tmp, &Dir::Cwd, b"/h")), Err(Errno::ENOENT));
+        let flags = O_TMPFILE | O_EXCL | O_RDWR;
+        let tmp = plain(v.open(cx, &Dir::Cwd, b"/", flags, 0o600, 0)).expect("tmpfile").loc;
+        assert_eq!(plain(v.link(cx, &tmp, &Dir::Cwd, b"/h")), Err(Errno::ENOENT));
     });
 }
 

@@ -140,6 +140,7 @@ impl Vfs {
         let name = alloc::format!("/#{}", node.key().1).into_bytes();
         let dentry: Rc<Dentry> = Dentry::root(node, &name);
         dentry.set_deleted();
+        dentry.linkable.set(flags & O_EXCL == 0);
         Ok(Opened { loc: Loc { mount: at.mount, dentry }, created: true })
     }
 

@@ -44,7 +44,22 @@ impl HostNode {
         }
         .map_err(errno)?;
         let node = self.lookup(cx, name)?;
-        let attr = node.attr(cx)?;
+        Self::host_of(&node, self)?.fit(cx, new)?;
+        Ok(node)
+    }
+
+    /// Makes a file without a name, O_TMPFILE; the host's file system may not know that (EOPNOTSUPP).
+    pub(super) fn make_unnamed(&self, cx: &Cx, new: &Create) -> Result<NodeRef, Errno> {
+        let perm = Mode::from_raw_mode(new.mode & 0o7777);
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let node = HostNode::nameless(&self.fs, openat(&*self.path_fd()?, ".", flags, perm).map_err(errno)?)?;
+        node.fit(cx, new)?;
+        Ok(node)
+    }
+
+    /// Gives a node that was just made the mode and owner that it should have.
+    fn fit(&self, cx: &Cx, new: &Create) -> Result<(), Errno> {
+        let attr = self.attr(cx)?;
         let mut change = SetAttr::default();
         // The monitor's umask has no say, and the owner is the guest's.
         if new.mode & S_IFMT != S_IFLNK && attr.mode & 0o7777 != new.mode & 0o7777 {
@@ -53,13 +68,21 @@ impl HostNode {
         change.uid = (attr.uid != new.uid).then_some(new.uid);
         change.gid = (attr.gid != new.gid).then_some(new.gid);
         if change != SetAttr::default() {
-            Self::host_of(&node, self)?.change(cx, &change)?;
+            self.change(cx, &change)?;
         }
-        Ok(node)
+        Ok(())
     }
 
     pub(super) fn link_here(&self, name: &[u8], node: &NodeRef) -> Result<(), Errno> {
         let node = Self::host_of(node, self)?;
+        let unnamed = node.unnamed.borrow().clone();
+        if let Some(fd) = unnamed {
+            let dir = self.path_fd()?;
+            linkat(rustix::fs::CWD, Self::proc_path(&fd), &*dir, name, AtFlags::SYMLINK_FOLLOW)
+                .map_err(errno)?;
+            node.named(&self.rc(), name);
+            return Ok(());
+        }
         let at = node.at.borrow();
         let Some(Name { parent, name: old }) = &*at else { return Err(Errno::EXDEV) };
         linkat(&*parent.path_fd()?, old.as_slice(), &*self.path_fd()?, name, AtFlags::empty()).map_err(errno)

@@ -33,6 +33,8 @@ pub struct HostNode {
     pub(super) at: RefCell<Option<Name>>,
     /// The root's own descriptor.
     root: Option<Rc<OwnedFd>>,
+    /// The descriptor, open for both, of a file that has no name yet (O_TMPFILE).
+    pub(super) unnamed: RefCell<Option<Rc<OwnedFd>>>,
     path_fd: RefCell<Weak<OwnedFd>>,
     io: [RefCell<Weak<HostFile>>; 2],
 }
@@ -49,6 +51,7 @@ impl HostNode {
             ftype,
             at: RefCell::new(None),
             root: Some(Rc::new(fd)),
+            unnamed: RefCell::default(),
             path_fd: RefCell::default(),
             io: Default::default(),
         })
@@ -75,6 +78,7 @@ impl HostNode {
             ftype,
             at: RefCell::new(here()),
             root: None,
+            unnamed: RefCell::default(),
             path_fd: RefCell::default(),
             io: Default::default(),
         });
@@ -83,6 +87,34 @@ impl HostNode {
         }
         nodes.insert(key, Rc::downgrade(&node));
         node
+    }
+
+    /// The node of a file that was made without a name.
+    pub(super) fn nameless(fs: &Rc<HostFs>, fd: OwnedFd) -> Result<Rc<Self>, Errno> {
+        let stat = rustix::fs::fstat(&fd).map_err(errno)?;
+        let key = (stat.st_dev, stat.st_ino);
+        let node = Rc::new_cyclic(|me| Self {
+            fs: fs.clone(),
+            me: me.clone(),
+            key,
+            ftype: S_IFREG,
+            at: RefCell::new(None),
+            root: None,
+            unnamed: RefCell::new(Some(Rc::new(fd))),
+            path_fd: RefCell::default(),
+            io: Default::default(),
+        });
+        fs.nodes.borrow_mut().insert(key, Rc::downgrade(&node));
+        Ok(node)
+    }
+
+    /// It got a name: it is found by that from now on.
+    pub(super) fn named(&self, parent: &Rc<HostNode>, name: &[u8]) {
+        *self.at.borrow_mut() = Some(Name { parent: parent.clone(), name: name.to_vec() });
+        if let Some(fd) = self.unnamed.take() {
+            *self.path_fd.borrow_mut() = Rc::downgrade(&fd);
+            self.fs.cache.borrow_mut().keep(fd);
+        }
     }
 
     pub(super) fn rc(&self) -> Rc<HostNode> {
@@ -109,8 +141,8 @@ impl HostNode {
 
     /// A descriptor that only names the node.
     pub(super) fn path_fd(&self) -> Result<Rc<OwnedFd>, Errno> {
-        if let Some(root) = &self.root {
-            return Ok(root.clone());
+        if let Some(fd) = self.root.clone().or_else(|| self.unnamed.borrow().clone()) {
+            return Ok(fd);
         }
         if let Some(fd) = self.path_fd.borrow().upgrade() {
             return Ok(fd);
@@ -144,6 +176,13 @@ impl HostNode {
         }
         if write && !self.fs.writable {
             return Err(Errno::EROFS);
+        }
+        if let Some(fd) = &*self.unnamed.borrow() {
+            // Its mode may forbid opening it anew.
+            let fd = fd.try_clone().map_err(|_| Errno::EMFILE)?;
+            let file = Rc::new(HostFile::host(fd, true, self.fs.spent.clone()));
+            self.io.iter().for_each(|cell| *cell.borrow_mut() = Rc::downgrade(&file));
+            return Ok(file);
         }
         let flags = if write { OFlags::RDWR } else { OFlags::RDONLY } | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = Rc::new(HostFile::host(self.open(flags)?, write, self.fs.spent.clone()));
@@ -199,6 +238,10 @@ impl Inode for HostNode {
     fn create(&self, cx: &Cx, name: &[u8], new: &Create) -> Result<NodeRef, Errno> {
         self.writable()?;
         self.make(cx, name, new)
+    }
+    fn tmpfile(&self, cx: &Cx, new: &Create) -> Result<NodeRef, Errno> {
+        self.writable()?;
+        self.make_unnamed(cx, new)
     }
     fn link(&self, _cx: &Cx, name: &[u8], node: &NodeRef) -> Result<(), Errno> {
         self.writable()?;

@@ -13,7 +13,7 @@ use crate::call::{Answer, Call, OpResult};
 use crate::descs::Body;
 use crate::family::Family;
 use crate::fs::{self, Ids, Named};
-use crate::ops;
+use crate::{objects, ops};
 
 fn done(result: Result<(), Stop>) -> OpResult {
     match result {
@@ -55,6 +55,7 @@ fn desc_name(fam: &mut Family, call: &Call) -> Result<Vec<u8>, Errno> {
     let prefix = match &fam.descs.get(desc, call.pid)?.body {
         Body::Node(node) => return Ok(shown(fam, call.pid, &node.loc)),
         Body::INotify(_) => return Ok(b"anon_inode:inotify".to_vec()),
+        Body::EventFd(e) if objects::is_timer(fam, *e) => return Ok(b"anon_inode:[timerfd]".to_vec()),
         Body::EventFd(_) => return Ok(b"anon_inode:[eventfd]".to_vec()),
         Body::PidFd(_) => return Ok(b"anon_inode:[pidfd]".to_vec()),
         Body::Pipe(_) => "pipe",
@@ -115,9 +116,13 @@ pub(super) fn rename(fam: &mut Family, call: &Call) -> OpResult {
     let (old, new) = two_paths(call)?;
     let (from, to) = (Base::of(fam, call, call.arg(0), old)?, Base::of(fam, call, call.arg(1), new)?);
     let flags = call.arg32(2)?;
-    done(fs::with(fam, call, Ids::Fs, |cx, vfs| {
-        vfs.rename(cx, (&from.dir()?, old), (&to.dir()?, new), flags)
-    }))
+    fs::with(fam, call, Ids::Fs, |cx, vfs| {
+        let (from, to) = (from.dir()?, to.dir()?);
+        match vfs.rename(cx, (&from, old), (&to, new), flags) {
+            Ok(()) => Answer::ok(),
+            Err(stop) => stopped(stop, u64::from(!vfs.stops_at_fd(cx, &from, old))),
+        }
+    })
 }
 
 /// `Op::Link`.

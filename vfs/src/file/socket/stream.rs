@@ -4,6 +4,7 @@ use abi::errno::{Errno, SysResult};
 use abi::poll::PollEvents;
 use protocol::Op;
 use protocol::anc;
+use protocol::desc::ST_REFUSED;
 use protocol::ring::{CLOSED_READ, CLOSED_WRITE, Side};
 
 use super::super::OpenFile;
@@ -24,8 +25,11 @@ pub fn receive(s: &Socket, f: &OpenFile, io: &mut IoBuf<'_>, how: Receive) -> Sy
     if io.left() == 0 {
         return Ok(got);
     }
-    if rings.input.ring().error() != 0 && rings.input.ring().used() == Ok(0) {
-        return Err(Errno(rings.input.ring().take_error() as i32));
+    let input = rings.input.ring();
+    let error = input.error();
+    // EPIPE came after the peer's end, which is all that readers see; whoever sends is told of it.
+    if error != 0 && error != Errno::EPIPE.0 as u32 && input.used() == Ok(0) {
+        return Err(Errno(input.take_error() as i32));
     }
     if rings.input.ring().anc_pending() > 0 {
         if rings.input.ready(f.host())? == 0 {
@@ -42,6 +46,7 @@ fn not_connected(s: &Socket, f: &OpenFile) -> SysResult<Received> {
     match take_error(f)? {
         Some(e) => Err(e),
         None if s.is_unix() => Err(Errno::EINVAL),
+        None if s.bits() & ST_REFUSED != 0 => Ok(Received::default()),
         None => Err(Errno::ENOTCONN),
     }
 }
