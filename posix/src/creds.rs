@@ -75,6 +75,8 @@ fn install(cx: &Cx<'_>, new: Creds) -> SysResult<()> {
     }
     let data: Vec<u8> = new.ids.iter().chain(&new.groups).flat_map(|id| id.to_le_bytes()).collect();
     cx.host().call_with(Op::SetCreds, &[], &data)?;
+    // Others may be searched now, or no longer.
+    cx.host().forget_names();
     // Effective and filesystem ids decide who may look into the process.
     let exposed = [1, 3, 5, 7].iter().any(|i| old.ids[*i] != new.ids[*i]);
     {

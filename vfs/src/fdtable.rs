@@ -192,7 +192,7 @@ impl FdTable {
 
     /// At exec: closes the descriptors that are marked so.
     pub fn close_on_exec(&self, host: &Host) {
-        host.cache.clear();
+        host.forget_names();
         let gone = self.take_where(0, usize::MAX - 1, |e| e.cloexec);
         gone.iter().for_each(|e| self.closed(&e.file));
     }

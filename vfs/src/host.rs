@@ -6,6 +6,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::cache::Cache;
+use crate::stats::Stats;
 use abi::errno::{Errno, SysResult, from_ret};
 use alloc::collections::BTreeMap;
 use alloc::sync::Weak;
@@ -61,6 +62,8 @@ pub struct Host {
     epoch: AtomicU32,
     /// Small files that are opened often.
     pub cache: Cache,
+    /// Attributes that were asked for by path.
+    pub stats: Stats,
 }
 
 impl Host {
@@ -77,6 +80,7 @@ impl Host {
             forks: AtomicU32::new(0),
             epoch: AtomicU32::new(0),
             cache: Cache::default(),
+            stats: Stats::default(),
         }
     }
 
@@ -115,6 +119,12 @@ impl Host {
     /// Blocks the calling thread until the condition holds; it is checked again whenever `key` is woken.
     pub fn block(&self, key: u32, done: &mut dyn FnMut() -> bool) {
         (self.hooks.block)(key, done);
+    }
+
+    /// Forgets what was learnt by paths: credentials or the program changed.
+    pub fn forget_names(&self) {
+        self.cache.clear();
+        self.stats.clear();
     }
 
     /// A key for wake-ups that nobody else uses.

@@ -185,9 +185,10 @@ pub trait Inode {
         let _ = (cx, write);
         Ok(None)
     }
-    /// The file was read: access time.
-    fn accessed(&self, cx: &Cx) {
+    /// The file was read: access time. True when it changed.
+    fn accessed(&self, cx: &Cx) -> bool {
         let _ = cx;
+        false
     }
     /// memfd seals; `None` when the node has none.
     fn seals(&self) -> Option<u32> {

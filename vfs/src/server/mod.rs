@@ -238,6 +238,8 @@ impl Vfs {
             return Err(Errno::EPERM);
         }
         self.set_place(cx.pid, |p| p.root = to.clone());
+        // Paths mean something else, for all that share the root.
+        self.names_changed();
         Ok(())
     }
 

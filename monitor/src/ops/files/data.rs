@@ -45,8 +45,8 @@ fn read_at(fam: &mut Family, call: &Call, desc: u32, off: u64, len: usize) -> Re
             return device_read(cx, node.attr(cx)?.rdev, &mut buf);
         }
         let n = node.read_at(cx, off, &mut buf)?;
-        if n > 0 && open.flags & O_NOATIME == 0 {
-            node.accessed(cx);
+        if n > 0 && open.flags & O_NOATIME == 0 && node.accessed(cx) {
+            vfs.attr_changed(node.key());
         }
         vfs.tell(&open.loc.dentry, IN_ACCESS);
         Ok(n)
@@ -204,9 +204,11 @@ pub(super) fn getdents(fam: &mut Family, call: &Call) -> OpResult {
     }
     let from = if call.arg(1) == 1 { 0 } else { node_mut(fam, call, desc)?.cookie };
     let max = (call.arg(2) as usize).min(SLOT_DATA);
-    let (data, next) = fs::with(fam, call, Ids::Fs, |cx, _| {
+    let (data, next) = fs::with(fam, call, Ids::Fs, |cx, vfs| {
         let result = dirent::list(cx, &open.loc, from, max);
-        open.loc.dentry.node.accessed(cx);
+        if open.loc.dentry.node.accessed(cx) {
+            vfs.attr_changed(open.loc.dentry.key());
+        }
         result
     })?;
     node_mut(fam, call, desc)?.cookie = next;

@@ -195,16 +195,18 @@ impl Inode for MemNode {
         self.touched();
         Ok(())
     }
-    fn accessed(&self, cx: &Cx) {
+    fn accessed(&self, cx: &Cx) -> bool {
         // As "relatime": at most once a day, or when older than the last change. What is still wholly below keeps
         // its time: reading must not make it a changed node.
         let mut attr = self.attr.borrow_mut();
         let stale = attr.atime <= attr.mtime || attr.atime <= attr.ctime;
         let below = self.lower.is_some()
             && !matches!(&self.body, Body::File(d) if matches!(*d.borrow(), Data::Own(_)));
-        if !below && (stale || attr.atime.sec + 86_400 <= cx.now.sec) {
+        let moves = !below && (stale || attr.atime.sec + 86_400 <= cx.now.sec);
+        if moves {
             attr.atime = cx.now;
         }
+        moves
     }
 
     fn lookup(&self, cx: &Cx, name: &[u8]) -> Result<NodeRef, Errno> {
