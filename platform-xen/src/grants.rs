@@ -147,29 +147,36 @@ impl Grants {
         unsafe { hypercall::unmap_grants(&mut op) };
     }
 
-    /// Copies a page to an own frame.
-    pub fn copy(&mut self, page: Page, to: u32) -> Result<(), Bad> {
-        if let Some(mapped) = self.pages.get(&page) {
+    /// Copies pages from `first` on to own frames; how many, at least one.
+    pub fn copy(&mut self, first: Page, to: &[u32]) -> Result<usize, Bad> {
+        if let ([to], Some(mapped)) = (to, self.pages.get(&first)) {
             // SAFETY: both frames are mapped in the direct map; `to` is the caller's alone.
             unsafe {
                 core::ptr::copy_nonoverlapping(
                     direct(mapped.frame) as *const u8,
-                    direct(to) as *mut u8,
+                    direct(*to) as *mut u8,
                     PAGE_SIZE,
                 );
             }
-            return Ok(());
+            return Ok(1);
         }
-        let got = door::ask(ASK_PAGES, &[page.id, page.index, 1, page.writable.into()]);
+        let got = door::ask(ASK_PAGES, &[first.id, first.index, to.len() as u64, first.writable.into()]);
         if got <= 0 {
             return Err(bad(got));
         }
-        let grant: PageGrant = door::get(0);
-        let mut op = [hypercall::whole_page(grant.domid, grant.gref, to)];
-        // SAFETY: the frame is the caller's alone.
-        let made = unsafe { hypercall::copy_grants(&mut op) } && op[0].status == 0;
-        self.copied.push(grant);
-        if made { Ok(()) } else { Err(Bad::NoMemory) }
+        let got = (got as usize).min(to.len()).min(AROUND);
+        let mut ops = [hypercall::whole_page(0, 0, 0); AROUND];
+        for (i, (op, to)) in ops.iter_mut().zip(&to[..got]).enumerate() {
+            let grant: PageGrant = door::get(i);
+            *op = hypercall::whole_page(grant.domid, grant.gref, *to);
+            self.copied.push(grant);
+        }
+        // SAFETY: the frames are the caller's alone.
+        unsafe { hypercall::copy_grants(&mut ops[..got]) };
+        match ops[..got].iter().take_while(|op| op.status == 0).count() {
+            0 => Err(Bad::NoMemory),
+            n => Ok(n),
+        }
     }
 
     /// A user less of the page at a frame.

@@ -283,7 +283,8 @@ impl Space {
                     return;
                 }
                 let writable = if may_write && prot.contains(Prot::WRITE) { WRITABLE } else { 0 };
-                *entry = keep | Self::bits(addr, &vma) | writable;
+                let data = if *entry & GRANT != 0 { tables::NO_EXECUTE } else { 0 };
+                *entry = keep | Self::bits(addr, &vma) | writable | data;
             });
         }
         if pages > FLUSH_ALL {

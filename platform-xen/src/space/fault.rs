@@ -32,6 +32,9 @@ impl Space {
             self.first_touch(page, start, &vma, access)
         } else if entry & REMOTE != 0 {
             self.pull(page, &vma)
+        } else if access == Access::Fetch && entry & GRANT != 0 {
+            self.empty(page, page + PAGE_SIZE);
+            self.first_touch(page, start, &vma, access)
         } else if access == Access::Write && entry & WRITABLE == 0 {
             self.write(page, start, &vma, entry)
         } else {
@@ -49,14 +52,9 @@ impl Space {
             return self.set_own(page, frame, vma);
         };
         let index = region_page(start, page, offset);
-        if !shared && access == Access::Write {
-            let frame = self.new_frame()?;
-            if let Err(bad) = self.grants.copy(Page { id, index, writable: false }, frame) {
-                self.frames.release(frame);
-                return Err(bad);
-            }
-            self.grants.tidy(false);
-            return self.set_own(page, frame, vma);
+        let code = access == Access::Fetch || !shared && vma.prot.contains(Prot::EXEC);
+        if code || !shared && access == Access::Write {
+            return self.copy(page, Page { id, index, writable: false }, vma, if code { AROUND } else { 1 });
         }
         let writable = shared && vma.prot.contains(Prot::WRITE);
         let wanted = Page { id, index, writable };
@@ -81,6 +79,32 @@ impl Space {
         Ok(())
     }
 
+    /// Copies a region's page, and up to `most` in all that are missing, to own frames. Xen does not let a domain execute
+    /// what it has mapped of another, so this is how code comes in.
+    fn copy(&mut self, page: usize, first: Page, vma: &Vma, most: usize) -> Result<(), Bad> {
+        let mut to = [0; AROUND];
+        let mut count = 0;
+        while count < most
+            && page + count * PAGE_SIZE < vma.end
+            && (count == 0 || self.get(page + count * PAGE_SIZE) == 0)
+            && let Ok(frame) = self.new_frame()
+        {
+            to[count] = frame;
+            count += 1;
+        }
+        let copied = if count == 0 { Err(Bad::NoMemory) } else { self.grants.copy(first, &to[..count]) };
+        let good = copied.unwrap_or(0);
+        for frame in &to[good..count] {
+            self.frames.release(*frame);
+        }
+        copied?;
+        for (i, frame) in to[..good].iter().enumerate() {
+            self.set_own(page + i * PAGE_SIZE, *frame, vma)?;
+        }
+        self.grants.tidy(false);
+        Ok(())
+    }
+
     /// Puts a region's page in place.
     pub(super) fn set_grant(
         &mut self,
@@ -90,7 +114,7 @@ impl Space {
         vma: &Vma,
     ) -> Result<(), Bad> {
         let rights = if writable { WRITABLE | GRANT_WRITABLE } else { 0 };
-        self.set(addr, tables::to(frame) | Self::bits(addr, vma) | GRANT | rights)
+        self.set(addr, tables::to(frame) | Self::bits(addr, vma) | tables::NO_EXECUTE | GRANT | rights)
     }
 
     /// A write to a page that is there, in a range that may be written to.
