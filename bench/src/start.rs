@@ -30,7 +30,7 @@ fn measure(
     must: Option<Must>,
 ) -> Result<Figure> {
     let once = |side: Side| {
-        let before = clock_gettime(ClockId::Monotonic);
+        let before = clock_gettime(ClockId::Realtime);
         let before = before.tv_sec as f64 * 1e9 + before.tv_nsec as f64;
         Ok((bench.number(side, binary, &[])? - before) / 1e6)
     };
