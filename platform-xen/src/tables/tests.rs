@@ -39,7 +39,7 @@ fn addr() -> impl Strategy<Value = usize> {
     let place = prop_oneof![
         Just(0usize),
         Just(0x40_0000),
-        Just(0x7fff_ffe0_0000),
+        Just(0x7fff_ffb0_0000),
         Just(0xffff_a000_0000_0000),
         Just(0xffff_b000_3fff_0000)
     ];
@@ -60,7 +60,7 @@ proptest! {
         }
         for (start, pages) in ranges {
             let half = if start >> 63 == 0 { 0x8000_0000_0000 } else { usize::MAX & !(PAGE_SIZE - 1) };
-            let end = (start + pages * PAGE_SIZE).min(half);
+            let end = (start + pages * PAGE_SIZE).min(half).max(start);
             let mut seen = Vec::new();
             walk(&mut memory, 0, start, end, true, &mut |at, entry| {
                 seen.push((at, *entry));
