@@ -56,6 +56,9 @@ fn line(p: &Value) -> String {
         Some(slot) => parts.push(format!("in member {slot}")),
         None => {}
     }
+    if let Some(domain) = p["domain"].as_u64().filter(|_| p["owns_member"] == true) {
+        parts.push(format!("domain {domain}"));
+    }
     if let (Some(private), Some(shared)) = (p["private_kib"].as_u64(), p["shared_kib"].as_u64()) {
         parts.push(format!("{} private, {} shared", human_kib(private), human_kib(shared)));
     }

@@ -222,6 +222,14 @@ impl Backend {
         }
     }
 
+    /// What Xen says of a domain, and how many pages of the holder it has.
+    pub fn figures(&self, domain: u32) -> Option<(xen::Status, usize)> {
+        match self {
+            Backend::Hosted(_) => None,
+            Backend::Xen(host) => host.figures(domain),
+        }
+    }
+
     /// Ends all members and waits for their ends.
     pub fn end_all(&mut self, members: &MemberTable) {
         match self {

@@ -210,7 +210,7 @@ impl Family {
             State::Zombie(_) => "zombie",
         };
         let argv: Vec<String> = p.image.argv.iter().map(|a| printable(a)).collect();
-        json!({
+        let mut state = json!({
             "pid": p.pid,
             "ppid": p.ppid,
             "pgid": p.pgid,
@@ -223,6 +223,14 @@ impl Family {
             "domain": member.and_then(|m| m.vm.as_ref()).and_then(Vm::domain),
             "name": printable(&p.image.comm),
             "argv": argv,
-        })
+        });
+        if let Some(domain) = member.and_then(|m| m.vm.as_ref()).and_then(Vm::domain)
+            && let Some((status, shared)) = self.backend.figures(domain)
+        {
+            state["private_kib"] = json!(status.pages * 4);
+            state["shared_kib"] = json!(shared * 4);
+            state["cpu_ms"] = json!(status.cpu_ns / 1_000_000);
+        }
+        state
     }
 }

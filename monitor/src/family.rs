@@ -12,14 +12,14 @@ use crate::backend::Backend;
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::descs::{Body, DescTable};
-use crate::events::EventsRegion;
+use crate::events::{Bell, EventsRegion};
 use crate::futex::FutexTable;
 use crate::members::MemberTable;
 use crate::object_table::ObjectTable;
 use crate::poller::Poller;
 use crate::procs::{Effect, ProcTable};
 use crate::published::FamilyRegion;
-use crate::regions::{RegionId, RegionTable};
+use crate::regions::{Memory, RegionId, RegionTable};
 use crate::report::Trace;
 use crate::retry::{RetryKey, RetryList};
 use crate::{fs, ipc, net, objects, streams};
@@ -64,7 +64,15 @@ pub struct Family {
 impl Family {
     /// An empty family: no member, nothing open.
     pub fn new(config: Config) -> anyhow::Result<Self> {
-        let (backend, memory, bell) = Backend::new(&config)?;
+        let parts = Backend::new(&config)?;
+        Self::over(config, parts)
+    }
+
+    /// An empty family over a backend, the memory of its regions, and how its sleepers are woken.
+    pub(crate) fn over(
+        config: Config,
+        (backend, memory, bell): (Backend, Memory, Bell),
+    ) -> anyhow::Result<Self> {
         let published = Rc::new(FamilyRegion::new(&memory)?);
         let mut fam = Self {
             fs: fs::Server::new(&config)?,

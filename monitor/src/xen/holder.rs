@@ -133,7 +133,9 @@ impl Holder {
         granted: &mut Granted,
     ) -> Result<u32, Errno> {
         self.collect();
-        let gref = self.state.borrow_mut().grants.grant(to, &[frame.gfn], writable)?;
+        let given = self.state.borrow_mut().grants.grant(to, &[frame.gfn], writable);
+        // A full table is a lack of memory to the member.
+        let gref = given.map_err(|e| if e == Errno::ENOSPC { Errno::ENOMEM } else { e })?;
         granted.map.insert(gref, frame.clone());
         Ok(gref)
     }

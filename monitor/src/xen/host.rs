@@ -16,7 +16,7 @@ use super::clone::Clones;
 use super::domain::{Domain, Role};
 use super::door::Door;
 use super::holder::{Granted, Holder};
-use super::hyper::Hypervisor;
+use super::hyper::{Hypervisor, Status};
 use super::pages::{PAGE, Pages};
 use super::ports::Ports;
 use super::tokens::Tokens;
@@ -269,6 +269,13 @@ impl Host {
         // It does nothing more from here on. A failure means that it is gone already.
         let _ = self.hyper.pause(id);
         self.doomed.borrow_mut().push(id);
+    }
+
+    /// What Xen says of a domain, and how many pages of the holder it has.
+    pub fn figures(&self, id: u32) -> Option<(Status, usize)> {
+        let granted = self.domains.get(&id)?.granted.len();
+        let status = self.hyper.list().ok()?.into_iter().find(|s| s.domain == id)?;
+        Some((status, granted))
     }
 
     /// Takes the shell out of the pool if it is there.

@@ -49,6 +49,8 @@ pub struct Status {
     pub shutdown: Option<u8>,
     pub dying: bool,
     pub pages: u64,
+    /// Nanoseconds that its vCPU has run.
+    pub cpu_ns: u64,
 }
 
 /// Xen, from its dom0.

@@ -9,6 +9,8 @@ mod crash;
 mod domain;
 mod door;
 mod end;
+#[cfg(test)]
+mod fake;
 pub mod file_pages;
 mod holder;
 mod host;
@@ -18,10 +20,13 @@ mod ports;
 mod real;
 mod serve;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 pub use holder::Holder;
 pub use host::Host;
+pub use hyper::Status;
 pub use pages::Pages;
 pub use ports::Ports;
 pub use serve::{attend, doors_rang};

@@ -149,6 +149,7 @@ impl Hypervisor for Real {
             shutdown: d.shutdown(),
             dying: d.is_dying(),
             pages: d.pages,
+            cpu_ns: d.cpu_time,
         };
         Ok(list.iter().map(status).collect())
     }

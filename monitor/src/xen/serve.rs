@@ -174,7 +174,6 @@ fn pages(fam: &mut Family, id: u32, asked: &Asked) -> Said {
         });
         match granted {
             Ok(gref) => given.push(PageGrant { domid: host.holder.domain(), gref }),
-            Err(Errno::ENOSPC) if i == 0 => return Err(Errno::ENOMEM),
             Err(e) if i == 0 => return Err(e),
             // Fewer than asked for; the member meets the reason when it touches the next page.
             Err(_) => break,
@@ -213,7 +212,9 @@ impl Host {
     }
 
     fn text(&self, id: u32, len: u64) -> Option<Vec<u8>> {
-        self.domains.get(&id)?.door.data(len.min(TEXT))
+        let mut text = self.domains.get(&id)?.door.data(len.min(TEXT))?;
+        text.truncate(text.iter().position(|b| *b == 0).unwrap_or(text.len()));
+        Some(text)
     }
 
     fn give_back(&mut self, id: u32, count: u64) -> Said {

@@ -123,7 +123,9 @@ mod tests {
                         alive.retain(|m| *m != who);
                         let gone = t.release_all(who).len();
                         let before = model.len();
-                        model.values_mut().for_each(|h| drop(h.remove(&who)));
+                        for holders in model.values_mut() {
+                            holders.remove(&who);
+                        }
                         model.retain(|_, h| !h.is_empty());
                         prop_assert_eq!(gone, before - model.len());
                     }

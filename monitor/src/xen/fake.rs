@@ -1,0 +1,294 @@
+//! A hypervisor in memory, for tests: domains are memory files, windows are shared mappings of them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use abi::Errno;
+use protocol::xen::{DOOR_GFN, DOOR_PAGES};
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+
+use super::hyper::{Built, Grants, Hypervisor, Status, Window};
+use super::pages::PAGE;
+
+/// Frames of a domain's file.
+const FRAMES: u64 = 1 << 20;
+
+/// One domain as the test sees it.
+pub struct FakeDomain {
+    memory: OwnedFd,
+    pub populated: BTreeSet<u64>,
+    /// Grant entries: to whom, which frame, writable.
+    pub entries: BTreeMap<u32, (u32, u64, bool)>,
+    /// Entries that their user has mapped.
+    pub mapped: BTreeSet<u32>,
+    pub paused: bool,
+    pub shutdown: Option<u8>,
+}
+
+#[derive(Default)]
+struct State {
+    domains: BTreeMap<u32, FakeDomain>,
+    last: u32,
+    /// Frames that may still be populated.
+    budget: Option<u64>,
+    /// Grant entries of a domain.
+    table: Option<usize>,
+    rung: Vec<u32>,
+}
+
+/// The hypervisor; clones are the same one.
+#[derive(Clone)]
+pub struct Fake {
+    state: Rc<RefCell<State>>,
+    event: Rc<OwnedFd>,
+}
+
+impl Fake {
+    /// Without domains.
+    pub fn new() -> Self {
+        let event = eventfd(0, EventfdFlags::NONBLOCK).expect("an eventfd");
+        Self { state: Rc::default(), event: Rc::new(event) }
+    }
+
+    /// Looks at a domain.
+    pub fn with<R>(&self, domain: u32, f: impl FnOnce(&mut FakeDomain) -> R) -> Option<R> {
+        self.state.borrow_mut().domains.get_mut(&domain).map(f)
+    }
+
+    /// Only so many frames are left on the host.
+    pub fn set_budget(&self, frames: Option<u64>) {
+        self.state.borrow_mut().budget = frames;
+    }
+
+    /// Tables have only so many entries.
+    pub fn set_table(&self, entries: Option<usize>) {
+        self.state.borrow_mut().table = entries;
+    }
+
+    /// Numbers of the domains there are.
+    pub fn domains(&self) -> Vec<u32> {
+        self.state.borrow().domains.keys().copied().collect()
+    }
+
+    /// An operator's `xl destroy`.
+    pub fn vanish(&self, domain: u32) {
+        self.destroy(domain);
+    }
+
+    fn create(&self) -> u32 {
+        let memory = memfd_create("fake-domain", MemfdFlags::CLOEXEC).expect("a memory file");
+        ftruncate(&memory, FRAMES * PAGE as u64).expect("a size");
+        let mut state = self.state.borrow_mut();
+        state.last += 1;
+        let domain = FakeDomain {
+            memory,
+            populated: BTreeSet::new(),
+            entries: BTreeMap::new(),
+            mapped: BTreeSet::new(),
+            paused: true,
+            shutdown: None,
+        };
+        let id = state.last;
+        state.domains.insert(id, domain);
+        id
+    }
+
+    fn table(&self, domain: u32) -> Box<dyn Grants> {
+        Box::new(FakeGrants { fake: self.clone(), domain })
+    }
+}
+
+struct FakeWindow {
+    fake: Fake,
+    base: NonNull<u8>,
+    len: usize,
+}
+
+impl FakeWindow {
+    fn new(fake: &Fake, pages: usize) -> Self {
+        let len = pages * PAGE;
+        // SAFETY: a new mapping at a place that the host chooses.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                len,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        assert_ne!(base, libc::MAP_FAILED);
+        Self { fake: fake.clone(), base: NonNull::new(base.cast()).expect("an address"), len }
+    }
+}
+
+impl Window for FakeWindow {
+    fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+    fn len(&self) -> usize {
+        self.len
+    }
+    fn map(&self, page: usize, domain: u32, gfns: &[u64]) -> Result<(), Errno> {
+        let state = self.fake.state.borrow();
+        let d = state.domains.get(&domain).ok_or(Errno::ESRCH)?;
+        for (i, gfn) in gfns.iter().enumerate() {
+            assert!((page + i) * PAGE < self.len, "outside of a window");
+            if !d.populated.contains(gfn) {
+                return Err(Errno::EINVAL);
+            }
+            // SAFETY: the page is the window's.
+            let at = unsafe {
+                libc::mmap(
+                    self.base.as_ptr().add((page + i) * PAGE).cast(),
+                    PAGE,
+                    libc::PROT_READ | libc::PROT_WRITE,
+                    libc::MAP_SHARED | libc::MAP_FIXED,
+                    d.memory.as_raw_fd(),
+                    (*gfn as usize * PAGE) as i64,
+                )
+            };
+            assert_ne!(at, libc::MAP_FAILED);
+        }
+        Ok(())
+    }
+    fn unmap(&self, page: usize, pages: usize) -> Result<(), Errno> {
+        // SAFETY: the pages are the window's.
+        let ret = unsafe {
+            libc::mprotect(self.base.as_ptr().add(page * PAGE).cast(), pages * PAGE, libc::PROT_NONE)
+        };
+        assert_eq!(ret, 0);
+        Ok(())
+    }
+}
+
+impl Drop for FakeWindow {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`, and nobody has it any more.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
+    }
+}
+
+struct FakeGrants {
+    fake: Fake,
+    domain: u32,
+}
+
+impl Grants for FakeGrants {
+    fn grant(&mut self, to: u32, gfns: &[u64], writable: bool) -> Result<u32, Errno> {
+        let mut state = self.fake.state.borrow_mut();
+        let most = state.table.unwrap_or(1 << 15);
+        let d = state.domains.get_mut(&self.domain).ok_or(Errno::ESRCH)?;
+        if d.entries.len() + gfns.len() > most {
+            return Err(Errno::ENOSPC);
+        }
+        let count = gfns.len() as u32;
+        let free = |first: u32| (first..first + count).all(|gref| !d.entries.contains_key(&gref));
+        let first = (8..).find(|first| free(*first)).ok_or(Errno::ENOSPC)?;
+        for (gref, gfn) in (first..).zip(gfns) {
+            d.entries.insert(gref, (to, *gfn, writable));
+        }
+        Ok(first)
+    }
+    fn end(&mut self, gref: u32) -> bool {
+        self.fake
+            .with(self.domain, |d| !d.mapped.contains(&gref) && d.entries.remove(&gref).is_some())
+            .unwrap_or(true)
+    }
+    fn is_mapped(&self, gref: u32) -> bool {
+        self.fake.with(self.domain, |d| d.mapped.contains(&gref)).unwrap_or(false)
+    }
+}
+
+impl Hypervisor for Fake {
+    fn create_holder(&self, _name: &str, _max: u64) -> Result<(u32, Box<dyn Grants>), Errno> {
+        let id = self.create();
+        Ok((id, self.table(id)))
+    }
+    fn build(&self, _name: &str, _max: u64) -> Result<Built, Errno> {
+        let id = self.create();
+        let gfns: Vec<u64> = (DOOR_GFN..DOOR_GFN + DOOR_PAGES as u64).collect();
+        self.populate(id, &gfns)?;
+        let door = FakeWindow::new(self, DOOR_PAGES);
+        door.map(0, id, &gfns)?;
+        let grants = self.table(id);
+        Ok(Built { domain: id, port: 1, door: Rc::new(door), grants, first_free_gfn: 0x200 })
+    }
+    fn unpause(&self, domain: u32) -> Result<(), Errno> {
+        self.with(domain, |d| d.paused = false).ok_or(Errno::ESRCH)
+    }
+    fn pause(&self, domain: u32) -> Result<(), Errno> {
+        self.with(domain, |d| d.paused = true).ok_or(Errno::ESRCH)
+    }
+    fn destroy(&self, domain: u32) {
+        let mut state = self.state.borrow_mut();
+        let Some(gone) = state.domains.remove(&domain) else { return };
+        if let Some(budget) = &mut state.budget {
+            *budget += gone.populated.len() as u64;
+        }
+        // What it had mapped of others is not mapped any more.
+        for d in state.domains.values_mut() {
+            let entries = &d.entries;
+            d.mapped.retain(|gref| entries.get(gref).is_some_and(|e| e.0 != domain));
+        }
+    }
+    fn rename(&self, _domain: u32, _name: &str) {}
+    fn list(&self) -> Result<Vec<Status>, Errno> {
+        let state = self.state.borrow();
+        let status = |(id, d): (&u32, &FakeDomain)| Status {
+            domain: *id,
+            shutdown: d.shutdown,
+            dying: false,
+            pages: d.populated.len() as u64,
+            cpu_ns: 0,
+        };
+        Ok(state.domains.iter().map(status).collect())
+    }
+    fn crash_report(&self, _domain: u32) -> String {
+        "crashed".to_owned()
+    }
+    fn populate(&self, domain: u32, gfns: &[u64]) -> Result<(), Errno> {
+        let mut state = self.state.borrow_mut();
+        if let Some(budget) = &mut state.budget {
+            if *budget < gfns.len() as u64 {
+                return Err(Errno::ENOMEM);
+            }
+            *budget -= gfns.len() as u64;
+        }
+        let d = state.domains.get_mut(&domain).ok_or(Errno::ESRCH)?;
+        for gfn in gfns {
+            assert!(*gfn < FRAMES && d.populated.insert(*gfn), "populated twice, or too high");
+        }
+        Ok(())
+    }
+    fn depopulate(&self, domain: u32, gfns: &[u64]) {
+        let freed = self.with(domain, |d| gfns.iter().filter(|gfn| d.populated.remove(gfn)).count());
+        if let Some(budget) = &mut self.state.borrow_mut().budget {
+            *budget += freed.unwrap_or(0) as u64;
+        }
+    }
+    fn window(&self, pages: usize) -> Result<Rc<dyn Window>, Errno> {
+        Ok(Rc::new(FakeWindow::new(self, pages)))
+    }
+    fn bind(&self, domain: u32, _port: u32) -> Result<u32, Errno> {
+        Ok(domain + 1000)
+    }
+    fn unbound(&self, domain: u32, _to: u32) -> Result<u32, Errno> {
+        Ok(domain + 2000)
+    }
+    fn ring(&self, port: u32) {
+        self.state.borrow_mut().rung.push(port);
+    }
+    fn close(&self, _port: u32) {}
+    fn rang(&self, ports: &mut Vec<u32>) {
+        ports.extend(self.state.borrow().domains.keys().map(|id| id + 1000));
+    }
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.event.as_fd()
+    }
+}

@@ -1,0 +1,322 @@
+//! The backend against a hypervisor in memory; the tests play the members, honest ones and others.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use abi::Errno;
+use proptest::prelude::*;
+use protocol::SharedMem;
+use protocol::control::Request;
+use protocol::xen::*;
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
+
+use super::domain::Role;
+use super::fake::Fake;
+use super::host::Host;
+use super::hyper::Hypervisor;
+use super::{attend, doors_rang};
+use crate::backend::{Backend, Place, Vm};
+use crate::call::Call;
+use crate::config::{Config, Platform};
+use crate::events::Bell;
+use crate::family::Family;
+use crate::mapping::{Mapped, Pages};
+use crate::procs::State;
+use crate::regions::Memory;
+
+struct Guest {
+    fake: Fake,
+    fam: Family,
+    /// Slot, pid and domain of the first member.
+    first: (u32, u32, u32),
+}
+
+/// A window that the test looks at a domain's memory through.
+struct Look(Rc<dyn super::hyper::Window>);
+
+impl Pages for Look {
+    fn base(&self) -> std::ptr::NonNull<u8> {
+        self.0.base()
+    }
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn need(&self, _off: usize, _len: usize) {}
+}
+
+impl Guest {
+    fn new() -> Self {
+        let fake = Fake::new();
+        let config = Config { name: "t".into(), platform: Platform::Xen, ..Config::default() };
+        let host = Box::new(Host::with(Rc::new(fake.clone()), &config).expect("a holder"));
+        let parts = (Memory::Holder(host.holder()), Bell::Ports(host.ports()));
+        let mut fam = Family::over(config, (Backend::Xen(host), parts.0, parts.1)).expect("a family");
+        let member = fam.test_member();
+        let m = fam.members.get(member.slot).expect("a member");
+        let (pid, place) = (m.main, Place { slot: member.slot, generation: m.generation });
+        let Backend::Xen(host) = &mut fam.backend else { unreachable!() };
+        let domain = fake.domains().pop().expect("a domain");
+        let control =
+            super::Pages::memory(&host.holder(), protocol::control::REGION_SIZE as u64).expect("memory");
+        let control = crate::regions::Backing::Held(control);
+        host.start(domain, place, &control, fam.published.backing(), fam.events.backing()).expect("started");
+        fam.adopt(member.slot, Vm::Domain(domain)).expect("adopted");
+        Self { fake, fam, first: (member.slot, pid, domain) }
+    }
+
+    fn host(&mut self) -> &mut Host {
+        match &mut self.fam.backend {
+            Backend::Xen(host) => host,
+            Backend::Hosted(_) => unreachable!(),
+        }
+    }
+
+    fn door(&self, domain: u32) -> Mapped {
+        let window = self.fake.window(DOOR_PAGES).expect("a window");
+        let gfns: Vec<u64> = (DOOR_GFN..DOOR_GFN + DOOR_PAGES as u64).collect();
+        window.map(0, domain, &gfns).expect("a door");
+        Mapped::of_pages(Rc::new(Look(window)))
+    }
+
+    fn post(&mut self, domain: u32, op: u32, args: &[u64], data: &[u8]) {
+        let door = self.door(domain);
+        let mut all = [0; 6];
+        all[..args.len()].copy_from_slice(args);
+        door.write(REQUEST_DATA, data);
+        door.write(REQUEST, Exchange { state: IDLE, op, args: all, ret: 0 }.as_bytes());
+        door.u32_at(REQUEST).store(POSTED, Ordering::Release);
+        doors_rang(&mut self.fam);
+    }
+
+    fn answered(&self, domain: u32) -> Option<i64> {
+        let mut e = Exchange::new_zeroed();
+        self.door(domain).read(REQUEST, e.as_mut_bytes());
+        (e.state == ANSWERED).then_some(e.ret)
+    }
+
+    fn ask(&mut self, domain: u32, op: u32, args: &[u64], data: &[u8]) -> i64 {
+        self.post(domain, op, args, data);
+        self.answered(domain).expect("an answer")
+    }
+
+    fn grants(&self, domain: u32, count: i64) -> Vec<PageGrant> {
+        let mut bytes = vec![0; count as usize * size_of::<PageGrant>()];
+        self.door(domain).read(REQUEST_DATA, &mut bytes);
+        bytes
+            .chunks(size_of::<PageGrant>())
+            .map(|c| PageGrant::read_from_bytes(c).expect("a grant"))
+            .collect()
+    }
+
+    /// Forks `parent` (slot, pid, domain): the child, with the token of the parent's frames.
+    fn fork(&mut self, parent: (u32, u32, u32)) -> ((u32, u32, u32), u64) {
+        let child = self.prepare(parent);
+        let ranges = [FrameRange { gfn: 0x300, count: 3 }, FrameRange { gfn: 0x400, count: 1 }];
+        self.post(parent.2, ASK_CLONE, &[child.0.into(), 7, 8, 2], ranges.as_bytes());
+        assert_eq!(self.answered(parent.2), None, "answered too early");
+        let mut command = Exchange::new_zeroed();
+        self.door(child.2).read(COMMAND, command.as_mut_bytes());
+        assert_eq!((command.state, command.op, command.args[0]), (POSTED, DO_CLONE, parent.2.into()));
+        assert_eq!(self.fake.with(parent.2, |d| d.entries.len()), Some(4));
+        assert_eq!(self.ask(child.2, ASK_PULLED, &[], &[]), 0);
+        let token = self.answered(parent.2).expect("the clone is there");
+        assert_eq!(token as u64, command.args[5]);
+        assert_eq!(self.fake.with(parent.2, |d| d.entries.len()), Some(0));
+        self.request(parent, protocol::Op::ForkDone, &[child.1.into(), token as u64]);
+        (child, token as u64)
+    }
+
+    fn prepare(&mut self, parent: (u32, u32, u32)) -> (u32, u32, u32) {
+        let answer = self.request(parent, protocol::Op::ForkPrepare, &[17, 0]);
+        let (slot, pid) = (answer.rets[0] as u32, answer.ret as u32);
+        let waits = |d: &&super::domain::Domain| matches!(d.role, Role::Reserved(p) if p.slot == slot);
+        let domain = self.host().domains.values().find(waits).map(|d| d.id).expect("a shell");
+        (slot, pid, domain)
+    }
+
+    fn request(&mut self, from: (u32, u32, u32), op: protocol::Op, args: &[u64]) -> crate::Answer {
+        let mut req = Request { op: op as u16, pid: from.1, ..Request::default() };
+        req.args[..args.len()].copy_from_slice(args);
+        let call = Call { slot: from.0, pid: from.1, req: &req, data: &[] };
+        crate::ops::dispatch(&mut self.fam, &call).expect("answered")
+    }
+
+    fn alive(&self, pid: u32) -> bool {
+        self.fam.procs.get(pid).is_ok_and(|p| !matches!(p.state, State::Zombie(_)))
+    }
+
+    fn look(&mut self) {
+        self.host().next_look = std::time::Instant::now();
+        attend(&mut self.fam);
+    }
+}
+
+fn errno(ret: i64) -> Errno {
+    Errno(-ret as i32)
+}
+
+#[test]
+fn pages_come_where_they_are_allowed() {
+    let mut g = Guest::new();
+    let d = g.first.2;
+    let n = g.ask(d, ASK_PAGES, &[REGION_CONTROL, 100, 4, 1], &[]);
+    assert_eq!(n, 4);
+    let given = g.grants(d, n);
+    let holder = g.host().holder().domain();
+    let entry = g.fake.with(holder, |h| h.entries[&given[0].gref]).expect("an entry");
+    assert_eq!((given[0].domid, entry.0, entry.2), (holder, d, true));
+    assert_eq!(g.ask(d, ASK_GIVE_BACK, &[n as u64], given.as_bytes()), 4);
+    assert_eq!(g.ask(d, ASK_GIVE_BACK, &[n as u64], given.as_bytes()), 0);
+    assert!(g.fake.with(holder, |h| !h.entries.contains_key(&given[0].gref)).expect("a holder"));
+    assert_eq!(errno(g.ask(d, ASK_PAGES, &[REGION_FAMILY, 0, 1, 1], &[])), Errno::EACCES);
+    assert_eq!(g.ask(d, ASK_PAGES, &[REGION_FAMILY, 0, 1, 0], &[]), 1);
+    assert_eq!(errno(g.ask(d, ASK_PAGES, &[REGION_CONTROL, u64::MAX, 1, 1], &[])), Errno::ENOENT);
+    let id = g.fam.regions.create("t", 8192).expect("a region");
+    assert_eq!(errno(g.ask(d, ASK_PAGES, &[id.0, 0, 1, 1], &[])), Errno::EACCES);
+    let slot = g.first.0;
+    assert!(g.fam.regions.attach(id, slot));
+    assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, 9, 1], &[]), 2);
+}
+
+#[test]
+fn a_page_is_the_same_for_the_monitor_and_members() {
+    let mut g = Guest::new();
+    let (slot, _, d) = g.first;
+    let id = g.fam.regions.create("t", 4096).expect("a region");
+    g.fam.regions.attach(id, slot);
+    let view = g.fam.regions.view(id).expect("a view");
+    view.write(16, b"here");
+    assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, 1, 1], &[]), 1);
+    let gref = g.grants(d, 1)[0].gref;
+    let holder = g.host().holder().domain();
+    let gfn = g.fake.with(holder, |h| h.entries[&gref].1).expect("an entry");
+    let window = g.fake.window(1).expect("a window");
+    window.map(0, holder, &[gfn]).expect("mapped");
+    let mut seen = [0; 4];
+    Mapped::of_pages(Rc::new(Look(window))).read(16, &mut seen);
+    assert_eq!(&seen, b"here");
+    // The frame stays while the member has it, though the region is gone.
+    g.fake.with(holder, |h| h.mapped.insert(gref));
+    drop(view);
+    g.fam.regions.detach(id, slot);
+    g.fam.regions.disown(id);
+    assert_eq!(g.ask(d, ASK_GIVE_BACK, &[1], PageGrant { domid: holder, gref }.as_bytes()), 1);
+    assert!(g.fake.with(holder, |h| h.entries.contains_key(&gref)).expect("a holder"));
+    g.fake.with(holder, |h| h.mapped.remove(&gref));
+    g.host().holder().collect();
+    assert!(g.fake.with(holder, |h| !h.entries.contains_key(&gref)).expect("a holder"));
+}
+
+#[test]
+fn frames_of_ancestors_come_by_token() {
+    let mut g = Guest::new();
+    let first = g.first;
+    let (child, a) = g.fork(first);
+    let (grandchild, b) = g.fork(child);
+    let gfns = [0x5000u64, 0x5001];
+    assert_eq!(g.ask(grandchild.2, ASK_FRAMES, &[a, 2], gfns.as_bytes()), 2);
+    assert_eq!(
+        g.fake.with(first.2, |d| d.entries.values().next().copied()),
+        Some(Some((grandchild.2, 0x5000, false)))
+    );
+    // The next request ends the right.
+    assert_eq!(errno(g.ask(child.2, ASK_FRAMES, &[b, 1], gfns.as_bytes())), Errno::ENOENT);
+    assert_eq!(g.ask(grandchild.2, ASK_FRAMES, &[b, 1], gfns.as_bytes()), 1);
+    assert_eq!(g.fake.with(first.2, |d| d.entries.len()), Some(0));
+    // The parent ends first: it stays as an ancestor, and goes with its last descendant that wants it.
+    g.post(child.2, ASK_EXIT, &[0], &[]);
+    assert!(!g.alive(child.1));
+    assert!(g.fake.domains().contains(&child.2));
+    assert_eq!(g.ask(grandchild.2, ASK_FRAMES, &[b, 1], gfns.as_bytes()), 1);
+    assert_eq!(g.ask(grandchild.2, ASK_DROP, &[b], &[]), 0);
+    assert!(!g.fake.domains().contains(&child.2));
+    assert!(g.fake.domains().contains(&first.2));
+    g.fake.vanish(grandchild.2);
+    g.look();
+    assert!(!g.alive(grandchild.1));
+    let mut notice = [0u64; 2];
+    g.door(first.2).read(NOTICE_RING + 16, notice.as_mut_bytes());
+    assert_eq!(notice, [NOTICE_DROPPED, a]);
+}
+
+#[test]
+fn a_clone_that_fails_is_told() {
+    let mut g = Guest::new();
+    let first = g.first;
+    let child = g.prepare(first);
+    let ranges = [FrameRange { gfn: 0x300, count: 3 }];
+    g.post(first.2, ASK_CLONE, &[child.0.into(), 7, 8, 1], ranges.as_bytes());
+    g.fake.vanish(child.2);
+    g.look();
+    assert_eq!(g.answered(first.2).map(errno), Some(Errno::EAGAIN));
+    g.request(first, protocol::Op::ForkDone, &[child.1.into(), 0]);
+    assert!(g.fam.procs.get(child.1).is_err());
+    let bad = [FrameRange { gfn: u64::MAX, count: 2 }];
+    let child = g.prepare(first);
+    assert_eq!(errno(g.ask(first.2, ASK_CLONE, &[child.0.into(), 7, 8, 1], bad.as_bytes())), Errno::EINVAL);
+    g.fake.set_table(Some(2));
+    assert_eq!(
+        errno(g.ask(first.2, ASK_CLONE, &[child.0.into(), 7, 8, 1], ranges.as_bytes())),
+        Errno::ENOMEM
+    );
+    assert_eq!(
+        errno(g.ask(first.2, ASK_CLONE, &[first.0.into(), 7, 8, 1], ranges.as_bytes())),
+        Errno::EACCES
+    );
+}
+
+#[test]
+fn want_of_memory_is_an_answer() {
+    let mut g = Guest::new();
+    let (slot, _, d) = g.first;
+    let id = g.fam.regions.create("t", 1 << 20).expect("a region");
+    g.fam.regions.attach(id, slot);
+    g.fake.set_budget(Some(0));
+    let mut got = 0;
+    let last = loop {
+        match g.ask(d, ASK_PAGES, &[id.0, got, 64, 1], &[]) {
+            n if n > 0 => got += n as u64,
+            e => break errno(e),
+        }
+    };
+    assert_eq!(last, Errno::ENOMEM);
+    // The monitor's own access finds something to write to.
+    g.fam.regions.view(id).expect("a view").write((1 << 20) - 8, &[1; 8]);
+    g.fake.set_budget(None);
+    assert!(g.ask(d, ASK_PAGES, &[id.0, 255, 1, 1], &[]) == 1);
+}
+
+#[test]
+fn everything_goes_with_the_family() {
+    let mut g = Guest::new();
+    let first = g.first;
+    let (child, _) = g.fork(first);
+    g.fork(child);
+    g.post(child.2, ASK_EXIT, &[0], &[]);
+    while g.fam.backend.refill() {}
+    g.fam.end_all();
+    assert!(g.fake.domains().is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    /// Whatever a member writes into its door, the monitor answers or ends it, and all can be taken away afterwards.
+    #[test]
+    fn lies_do_no_harm(steps in prop::collection::vec(
+        (0u32..14, prop::array::uniform6(prop_oneof![0u64..6, any::<u64>(), (u64::MAX - 5)..=u64::MAX]), any::<u8>()), 1..60)
+    ) {
+        let mut g = Guest::new();
+        let first = g.first;
+        g.fork(first);
+        for (op, args, fill) in steps {
+            if !g.fake.domains().contains(&first.2) || op == ASK_LOG {
+                continue;
+            }
+            g.door(first.2).u32_at(REQUEST).store(IDLE, Ordering::Relaxed);
+            g.post(first.2, op, &args, &[fill; 512]);
+            g.look();
+        }
+        g.fam.end_all();
+        prop_assert!(g.fake.domains().is_empty());
+    }
+}
