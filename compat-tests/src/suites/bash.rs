@@ -41,13 +41,12 @@ pub fn prepare(cache: &Cache, progress: &Progress) -> Result<Suite> {
     let tests = built.path.join("tests");
     if !built.done {
         build::copy(&source.path.join("tests"), &built.path)?;
+        let includes = ["", "include"].map(|dir| format!("-I{}", source.path.join(dir).display()));
+        let defined = ["-DHAVE_STRING_H", "-DHAVE_STDLIB_H", "-DHAVE_UNISTD_H"];
+        let options: Vec<&str> = includes.iter().map(String::as_str).chain(defined).collect();
         for helper in HELPERS {
             let file = source.path.join("support").join(format!("{helper}.c"));
-            build::compile(
-                &[&file],
-                &tests.join(helper),
-                &["-DHAVE_STRING_H", "-DHAVE_STDLIB_H", "-DHAVE_UNISTD_H"],
-            )?;
+            build::compile(&[&file], &tests.join(helper), &options)?;
         }
         built.finish()?;
     }

@@ -1,6 +1,7 @@
 # Runs a command in a throw-away layer over a suite's file system, as the first program of namespaces of its own, so
 # that nothing that it does or leaves reaches the machine. Arguments: root, suite's data, output folder, an empty
-# folder for the layer, working directory, and the command.
+# folder for the layer, working directory, and the command. Root's rights over the machine itself, such as setting its
+# clock, are given up: namespaces do not hold them.
 set -e
 root=$1 suite=$2 out=$3 layer=$4 dir=$5
 shift 5
@@ -17,5 +18,6 @@ mount --rbind /sys "$m/sys"
 mount --bind "$suite" "$m/suite"
 mount --bind "$out" "$m/out"
 status=0
-chroot "$m" /bin/sh -c 'cd "$1" && shift && exec "$@"' sh "$dir" "$@" || status=$?
+lost=-sys_time,-sys_boot,-sys_module,-sys_rawio,-syslog
+setpriv --bounding-set "$lost" --inh-caps "$lost" chroot "$m" /bin/sh -c 'cd "$1" && shift && exec "$@"' sh "$dir" "$@" || status=$?
 exit "$status"

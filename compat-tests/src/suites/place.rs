@@ -67,7 +67,9 @@ pub fn run(suite: &Suite, job: &Job, side: &Side) -> Result<Run> {
 }
 
 fn native(suite: &Suite, job: &Job, out: &Path, layer: &Path) -> Command {
-    let mut command = Command::new("unshare");
+    let mut command = Command::new("setpriv");
+    // Whoever kills this program ends what it runs.
+    command.args(["--pdeathsig", "KILL", "unshare"]);
     if !rustix::process::geteuid().is_root() {
         command.args(["--user", "--map-root-user"]);
     }
@@ -80,8 +82,12 @@ fn native(suite: &Suite, job: &Job, out: &Path, layer: &Path) -> Command {
 }
 
 fn here(offshoot: &Path, platform: &str, suite: &Suite, job: &Job, out: &Path) -> Command {
-    let mut command = Command::new(offshoot);
-    command.args(["run", "--platform", platform, "--scratch", "--root"]).arg(suite.root.path());
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "TERM"])
+        .arg(offshoot)
+        .args(["run", "--platform", platform, "--scratch", "--root"])
+        .arg(suite.root.path());
     command.arg("-v").arg(format!("{}:/suite:ro", suite.data.display()));
     command.arg("-v").arg(format!("{}:/out", out.display()));
     command.args(["-w", &job.workdir, "--timeout", &job.limit.as_secs().to_string()]);
