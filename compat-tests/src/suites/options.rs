@@ -35,7 +35,7 @@ pub struct Options {
     /// What the suites run on
     #[arg(long, value_name = "PLATFORM", default_value = "hosted")]
     pub platform: PlatformArg,
-    /// Only tests whose command (such as pthread_join/1-1 or test_os) contains this text
+    /// Only tests whose area and command (such as THR/pthread_join/1-1) contain this text, or one of several: a,b
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
     /// How many tests run at once

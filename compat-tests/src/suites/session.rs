@@ -133,7 +133,8 @@ impl Session {
             self.reused.iter().filter(|(of, _)| *of == job.name).map(|(_, seen)| seen.clone()).collect();
         let mut again = Vec::new();
         let (native, mut took) = match known.is_empty() {
-            true => self.tries(job, &Side::Native, |seen| failed(&seen.outcome), &mut again)?,
+            // What hangs natively hangs again.
+            true => self.tries(job, &Side::Native, |seen| seen.outcome == Outcome::Fail, &mut again)?,
             false => (known, Duration::ZERO),
         };
         let here = match &self.here {
@@ -175,10 +176,6 @@ impl Session {
         }
         Ok((seen, first.took))
     }
-}
-
-fn failed(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Fail | Outcome::Hang)
 }
 
 /// Whether nothing is to be told at once.
