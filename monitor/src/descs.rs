@@ -11,7 +11,7 @@ use protocol::family::DescState;
 
 use crate::pidfd::PidFd;
 use crate::published::FamilyRegion;
-use crate::{fs, net, objects, streams};
+use crate::{fs, ipc, net, objects, streams};
 
 /// What a description refers to; owned by the module named.
 pub enum Body {
@@ -23,6 +23,7 @@ pub enum Body {
     Stream(streams::StreamId),
     Pty(streams::PtyEnd),
     PidFd(PidFd),
+    MQueue(ipc::mqueue::MqId),
 }
 
 /// An open file description.

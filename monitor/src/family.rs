@@ -59,6 +59,7 @@ pub struct Family {
     pub net: net::Server,
     pub streams: streams::Server,
     pub ipc: ipc::Server,
+    pub mqueues: ipc::mqueue::Server,
 }
 
 impl Family {
@@ -79,6 +80,7 @@ impl Family {
             net: net::Server::new(&config)?,
             streams: streams::Server::new(&config)?,
             ipc: ipc::Server::default(),
+            mqueues: ipc::mqueue::Server::default(),
             pipes: objects::Server::default(),
             procs: ProcTable::default(),
             members: MemberTable::default(),
@@ -122,6 +124,7 @@ impl Family {
     /// `pid` closes a description: the last holder's close releases it.
     pub fn close_desc(&mut self, desc: u32, pid: u32) {
         fs::closing(self, desc, pid);
+        ipc::mqueue::closing(self, desc, pid);
         if let Some(body) = self.descs.drop_holder(desc, pid) {
             self.release(body);
         }
@@ -145,6 +148,7 @@ impl Family {
             Body::Stream(id) => streams::release(self, id),
             Body::Pty(end) => streams::release_pty(self, end),
             Body::PidFd(p) => self.objects.free(p.object),
+            Body::MQueue(id) => ipc::mqueue::release(self, id),
         }
     }
 

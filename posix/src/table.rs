@@ -113,6 +113,7 @@ const FAMILIES: &[&[Row]] = &[
     crate::socket::ROWS,
     crate::sockopt::ROWS,
     crate::msg::ROWS,
+    crate::mqueue::ROWS,
 ];
 
 /// Largest number in the table, plus one.

@@ -35,12 +35,14 @@ pub enum Kind {
     PidFd = 14,
     /// timerfd: a region as an eventfd's, with a timer ([`TIMERFD_NEXT`] and so on) in the counter's place.
     TimerFd = 15,
+    /// A POSIX message queue: `Op::MQueue` requests; `PollDesc` asks for readiness, and the object tells changes.
+    MQueue = 16,
 }
 
 impl Kind {
     /// From the number on the wire.
     pub fn from_u32(n: u32) -> Option<Self> {
-        const ALL: [Kind; 15] = [
+        const ALL: [Kind; 16] = [
             Kind::File,
             Kind::Dir,
             Kind::Null,
@@ -56,6 +58,7 @@ impl Kind {
             Kind::Local,
             Kind::PidFd,
             Kind::TimerFd,
+            Kind::MQueue,
         ];
         ALL.into_iter().find(|k| *k as u32 == n)
     }

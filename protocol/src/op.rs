@@ -306,6 +306,12 @@ ops! {
     /// a0 = 0 msgget(a1 key, a2 flags), 1 msgsnd(a1 id, a2 flags; data = type i64 + text), 2 msgrcv(a1 id, a2 size, a3 type,
     /// a4 flags; ret = bytes of text; reply data = type i64 + text), 3 msgctl(a1 id, a2 cmd; data).
     SysVMsg = 166,
+    /// POSIX message queues. a0 = 0 open(a1 flags, a2 mode & ~umask, a3 = 1: a4 messages and a5 bytes of each, a6 =
+    /// RLIMIT_MSGQUEUE; data = name → Info), 1 unlink(data = name), 2 send(a1 desc, a2 priority; data) and 3 receive(a1 desc, a2
+    /// room; ret = bytes, r0 = priority, data), both EAGAIN until the object tells a change, 4 attributes(a1 desc, a2 = 1 to
+    /// set, a3 flags; r0 flags, r1 messages, r2 bytes of each, r3 messages now), 5 notify(a1 desc, a2 = 0 end, 1 nothing, 2 a
+    /// signal, a3 signo, a4 value), 6 the thread gave up waiting (a1 desc).
+    MQueue = 167,
 }
 
 /// r1 of `Open` with r0 = 2: /proc/self/maps.

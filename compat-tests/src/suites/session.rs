@@ -59,8 +59,10 @@ struct Session {
 impl Session {
     fn run(&self, options: &Options, progress: &Progress, results: &mut Results) -> Result<()> {
         let filter = options.filter.as_deref();
-        let chosen =
-            |area: &str, name: &str| filter.is_none_or(|text| format!("{area}/{name}").contains(text));
+        let chosen = |area: &str, name: &str| {
+            let whole = format!("{area}/{name}");
+            filter.is_none_or(|texts| texts.split(',').any(|text| whole.contains(text)))
+        };
         let jobs: Vec<&Job> = self
             .suite
             .jobs

@@ -1,7 +1,8 @@
-//! System V shared memory, semaphores and message queues; sysvipc(7).
+//! System V shared memory, semaphores and message queues, sysvipc(7), and POSIX message queues.
 //!
 //! A call that must wait is answered with r7 = 1, and `EV_RETRY` comes when it may succeed.
 
+pub mod mqueue;
 pub mod msg;
 mod registry;
 pub mod sem;

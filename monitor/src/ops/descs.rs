@@ -11,7 +11,7 @@ use crate::call::{Answer, Call, OpResult};
 use crate::descs::Body;
 use crate::family::Family;
 use crate::regions::RegionId;
-use crate::{fs, net, objects, streams};
+use crate::{fs, ipc, net, objects, streams};
 
 /// Carries out one of them.
 pub fn handle(fam: &mut Family, op: Op, call: &Call) -> OpResult {
@@ -65,6 +65,7 @@ pub fn info(fam: &mut Family, desc: u32) -> DescInfo {
         Body::Socket(_) => net::info(fam, desc),
         Body::Stream(_) | Body::Pty(_) => streams::info(fam, desc),
         Body::PidFd(p) => p.info(),
+        Body::MQueue(id) => ipc::mqueue::info(fam, id),
     };
     let info = DescInfo { desc, flags, ..info };
     fs::named_info(fam, info)

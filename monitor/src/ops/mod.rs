@@ -21,6 +21,7 @@ use protocol::Op;
 use crate::call::{Call, OpResult};
 use crate::descs::Body;
 use crate::family::Family;
+use crate::ipc;
 
 /// Carries a request out.
 pub fn dispatch(fam: &mut Family, call: &Call) -> OpResult {
@@ -115,6 +116,7 @@ pub fn dispatch(fam: &mut Family, call: &Call) -> OpResult {
         | Op::RecvSpace => sockets::handle(fam, op, call),
 
         Op::FutexWait | Op::FutexWake | Op::FutexCancel | Op::FutexRequeue => futex::handle(fam, op, call),
+        Op::MQueue => ipc::mqueue::handle(fam, call),
         Op::SysVShm | Op::SysVSem | Op::SysVMsg => sysv::handle(fam, op, call),
     }
 }
@@ -131,6 +133,7 @@ pub(crate) fn by_body(fam: &mut Family, op: Op, call: &Call) -> OpResult {
         Body::Node(_) | Body::INotify(_) => files::handle(fam, op, call),
         Body::Socket(_) => sockets::handle(fam, op, call),
         Body::PidFd(_) => pidfd::handle(fam, op, call),
+        Body::MQueue(_) => ipc::mqueue::on_desc(fam, op, call),
         Body::Pipe(_) | Body::EventFd(_) | Body::Stream(_) | Body::Pty(_) => objects::handle(fam, op, call),
     }
 }

@@ -107,7 +107,7 @@ impl OpenFile {
             Kind::Pipe => Body::Pipe(Pipe::new(place())),
             Kind::EventFd => Body::EventFd(eventfd::EventFd::default()),
             Kind::TimerFd => Body::TimerFd(TimerFd::default()),
-            Kind::Stream | Kind::PidFd => Body::Stream,
+            Kind::Stream | Kind::PidFd | Kind::MQueue => Body::Stream,
             Kind::Socket => Body::Socket(Socket::new(&info, place())),
             Kind::Path | Kind::Local => Body::Path,
         };
