@@ -67,13 +67,7 @@ pub fn run(suite: &Suite, job: &Job, side: &Side) -> Result<Run> {
 }
 
 fn native(suite: &Suite, job: &Job, out: &Path, layer: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    // Whoever kills this program ends what it runs.
-    command.args(["--pdeathsig", "KILL", "unshare"]);
-    if !rustix::process::geteuid().is_root() {
-        command.args(["--user", "--map-root-user"]);
-    }
-    command.args(["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child=KILL"]);
+    let mut command = unshare();
     command.args(["/bin/sh", "-c", SCRIPT, "sh"]);
     command.arg(suite.root.path()).arg(&suite.data).arg(out).arg(layer).arg(&job.workdir);
     command.args(&job.command);
@@ -103,6 +97,29 @@ fn here(offshoot: &Path, platform: &str, suite: &Suite, job: &Job, out: &Path) -
             command.env(key, value);
         }
     }
+    command
+}
+
+/// Whether this user may make the namespaces of the native side; otherwise why not.
+pub fn namespaces() -> Result<()> {
+    let mut command = unshare();
+    command.args(["/bin/sh", "-c", "mount -t tmpfs tmpfs /mnt"]);
+    let finished = exec::run(command, b"", GRACE)?;
+    if finished.status != 0 {
+        let text = String::from_utf8_lossy(&finished.stderr).trim().to_owned();
+        bail!("no namespaces for the native side: {}", text.lines().next().unwrap_or("no reason given"));
+    }
+    Ok(())
+}
+
+fn unshare() -> Command {
+    let mut command = Command::new("setpriv");
+    // Whoever kills this program ends what it runs.
+    command.args(["--pdeathsig", "KILL", "unshare"]);
+    if !rustix::process::geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child=KILL"]);
     command
 }
 

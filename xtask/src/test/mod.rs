@@ -2,6 +2,7 @@
 
 mod bed;
 mod cases;
+mod compat;
 mod errors;
 mod ports;
 mod unit;
@@ -32,10 +33,13 @@ pub enum Area {
     User,
     /// The same as `cargo xtask check`.
     Check,
+    /// A short, fixed part of the suites that others wrote, natively and hosted.
+    Compat,
 }
 
 /// The areas in the order in which they run.
-const ALL: [Area; 6] = [Area::Check, Area::Unit, Area::Errors, Area::Cases, Area::Ports, Area::User];
+const ALL: [Area; 7] =
+    [Area::Check, Area::Unit, Area::Errors, Area::Cases, Area::Ports, Area::User, Area::Compat];
 
 /// Runs the areas; true if nothing failed.
 pub fn run(repo: &Repo, only: &[Area]) -> Result<bool> {
@@ -77,5 +81,6 @@ fn test(repo: &Repo, area: Area) -> Result<Tally> {
         Area::Errors => errors::run(&Bed::here(repo)?),
         Area::User => user::run(repo),
         Area::Check => check::run(repo),
+        Area::Compat => compat::run(repo),
     }
 }
