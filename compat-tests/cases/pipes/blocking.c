@@ -18,11 +18,11 @@ int main(void)
     char byte, block_of[65536] = "";
     signal(SIGPIPE, SIG_IGN);
     NEED(pipe(fd));
+    long before = now_ms();
     pid_t pid = SPAWN({
         sleep_ms(20);
         tell(fd[1]);
     });
-    long before = now_ms();
     CHECK_EQ("read waits for a child's write", read(fd[0], &byte, 1), 1);
     CHECK("it waited", now_ms() - before >= 15);
     reap(pid);

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 
 static _Thread_local int local = 7;
 static int cleaned, destroyed, onces;
@@ -34,10 +35,25 @@ static void initialise(void)
     onces++;
 }
 
+static atomic_int ready;
+
+// Starts a thread, and gives it a moment after it said that it is ready.
+static pthread_t start(void *(*body)(void *), void *argument)
+{
+    pthread_t thread;
+    ready = 0;
+    NEED(-pthread_create(&thread, NULL, body, argument));
+    while (!ready)
+        sched_yield();
+    sleep_ms(10);
+    return thread;
+}
+
 static void *sleeper(void *unused)
 {
     pthread_cleanup_push(clean, NULL);
     pthread_setspecific(key, (void *)10);
+    ready = 1;
     sleep_ms(100000);
     pthread_cleanup_pop(0);
     return NULL;
@@ -47,6 +63,7 @@ static void *reader(void *fd)
 {
     char byte;
     pthread_cleanup_push(clean, NULL);
+    ready = 1;
     if (read(*(int *)fd, &byte, 1) != 1)
         abort();
     pthread_cleanup_pop(0);
@@ -56,6 +73,7 @@ static void *reader(void *fd)
 static void *computing(void *unused)
 {
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+    ready = 1;
     for (;;)
         ;
 }
@@ -65,6 +83,7 @@ static volatile int reached;
 static void *deferring(void *unused)
 {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    ready = 1;
     sleep_ms(30);
     reached = 1;
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
@@ -125,8 +144,7 @@ int main(void)
     CHECK("another tid", tid != gettid() && tid > 0);
     CHECK_EQ("the first thread's tid is the pid", gettid(), getpid());
 
-    NEED(-pthread_create(&threads[0], NULL, sleeper, NULL));
-    sleep_ms(10);
+    threads[0] = start(sleeper, NULL);
     CHECK_RET("cancel of a sleeper", pthread_cancel(threads[0]), 0);
     NEED(-pthread_join(threads[0], &result));
     CHECK("PTHREAD_CANCELED", result == PTHREAD_CANCELED);
@@ -134,18 +152,15 @@ int main(void)
     CHECK_EQ("destructor ran", destroyed, 10);
     int fd[2];
     NEED(pipe(fd));
-    NEED(-pthread_create(&threads[0], NULL, reader, &fd[0]));
-    sleep_ms(10);
+    threads[0] = start(reader, &fd[0]);
     pthread_cancel(threads[0]);
     NEED(-pthread_join(threads[0], &result));
     CHECK("cancel of a reader", result == PTHREAD_CANCELED && cleaned == 2);
-    NEED(-pthread_create(&threads[0], NULL, computing, NULL));
-    sleep_ms(10);
+    threads[0] = start(computing, NULL);
     pthread_cancel(threads[0]);
     NEED(-pthread_join(threads[0], &result));
     CHECK("asynchronous cancel of a computing thread", result == PTHREAD_CANCELED);
-    NEED(-pthread_create(&threads[0], NULL, deferring, NULL));
-    sleep_ms(5);
+    threads[0] = start(deferring, NULL);
     pthread_cancel(threads[0]);
     NEED(-pthread_join(threads[0], &result));
     CHECK("a cancel that is held off", result == PTHREAD_CANCELED && reached == 1);
