@@ -49,6 +49,8 @@ fn is_broken_pipe(e: &anyhow::Error) -> bool {
 }
 
 fn dispatch(command: Command) -> Result<u8> {
+    // In a dom0: what a killed monitor left.
+    monitor::xen::sweep();
     match command {
         Command::Run(args) => run::run(*args),
         Command::Ps(args) => list::ps(&args),

@@ -31,12 +31,15 @@ struct Args {
 enum Command {
     /// Install the Debian packages that building and testing need (as root), or name the missing ones.
     Setup,
-    /// Build the kernel and the offshoot command into target/release.
+    /// Build the kernels and the offshoot command into target/release.
     Build,
     /// Build everything a port needs, and run it as a family of members.
     Run {
         /// A folder of ports/, such as nginx or bash.
         port: String,
+        /// What members are; xen takes this dom0, or boots one in a lab.
+        #[arg(long, value_enum, value_name = "PLATFORM", default_value = "hosted")]
+        platform: run::Platform,
         /// More arguments for the port's program.
         #[arg(last = true)]
         args: Vec<String>,
@@ -95,8 +98,10 @@ fn main() -> ExitCode {
             status => std::process::exit(status),
         },
         Command::Setup => setup::run(setup::Need::Everything).map(|()| true),
-        Command::Build => build::product(&repo).map(|()| true),
-        Command::Run { port, args } => run::run(&repo, &port, &args),
+        Command::Build => {
+            build::product(&repo).and_then(|()| build::kernel(&repo, build::KERNEL_XEN)).map(|()| true)
+        }
+        Command::Run { port, platform, args } => run::run(&repo, &port, platform, &args),
         Command::Test { only } => test::run(&repo, &only),
         Command::Check => check::run(&repo).map(|tally| tally.report()),
         Command::Docs => docs::write(&repo).map(|()| true),

@@ -1,20 +1,48 @@
 //! `run PORT`: from a fresh clone to a running family in one command.
 
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use portkit::{Cache, Port, Progress, build_root};
 
 use crate::repo::Repo;
 use crate::{build, setup, shell};
 
+/// What members are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Platform {
+    /// Sandboxed processes of this machine.
+    Hosted,
+    /// Xen domains: of this machine if it is a dom0, or else of a lab that is booted for it.
+    Xen,
+}
+
+/// A lab of its own, in which the port runs; ended however that ends: the shell's trap leaves it alive when Ctrl-C ends
+/// what runs inside it.
+const IN_A_LAB: &str = r#"trap : INT TERM HUP
+xtask=$1 lab=$2; shift 2
+publish=; while [ "$1" != -- ]; do publish="$publish --publish $1"; shift; done; shift
+"$xtask" lab --lab "$lab" $publish up || exit
+"$xtask" lab --lab "$lab" --no-build run -- "$@"; status=$?
+"$xtask" lab --lab "$lab" down
+exit $status"#;
+
 /// Builds, then becomes `offshoot run`: signals of the terminal reach it directly.
-pub fn run(repo: &Repo, name: &str, args: &[String]) -> Result<bool> {
+pub fn run(repo: &Repo, name: &str, platform: Platform, args: &[String]) -> Result<bool> {
     let port = Port::load(&repo.root.join("ports").join(name)).or_else(|_| Port::find(name))?;
     setup::run(setup::Need::Run)?;
-    shell::heading("building Offshoot");
-    build::product(repo)?;
+    let dom0 = fs::read_to_string("/proc/xen/capabilities").is_ok_and(|text| text.contains("control_d"));
+    let lab = platform == Platform::Xen && !dom0;
+    if !lab {
+        shell::heading("building Offshoot");
+        build::product(repo)?;
+        if platform == Platform::Xen {
+            build::kernel(repo, build::KERNEL_XEN)?;
+        }
+    }
     shell::heading(&format!("building the root of {name}"));
     let root = build_root(&port, &Cache::open_default()?, &Progress::stderr())?;
     drop(root);
@@ -23,11 +51,25 @@ pub fn run(repo: &Repo, name: &str, args: &[String]) -> Result<bool> {
     for publish in &port.ports {
         eprintln!("    http://127.0.0.1:{}/   (try curl; Ctrl-C stops the family)", publish.host);
     }
-    let mut command = Command::new(repo.offshoot());
-    command.args(["run", "--port", name]).env("OFFSHOOT_PORTS", repo.root.join("ports"));
-    if !args.is_empty() {
-        command.arg("--").args(args);
+    let mut words: Vec<String> = ["run", "--port", name].map(str::to_owned).into();
+    if platform == Platform::Xen {
+        words.extend(["--platform", "xen"].map(str::to_owned));
     }
-    let error = command.exec();
-    Err(error).context(format!("cannot run {}", repo.offshoot().display()))
+    if !args.is_empty() {
+        words.push("--".to_owned());
+        words.extend_from_slice(args);
+    }
+    let mut command = if lab {
+        let mut sh = Command::new("sh");
+        sh.args(["-c", IN_A_LAB, "sh"]).arg(std::env::current_exe()?).arg(format!("run-{name}"));
+        sh.args(port.ports.iter().map(|p| format!("{0}:{0}", p.host)));
+        sh.args(["--", "offshoot"]);
+        sh
+    } else {
+        let mut offshoot = Command::new(repo.offshoot());
+        offshoot.env("OFFSHOOT_PORTS", repo.root.join("ports"));
+        offshoot
+    };
+    let error = command.args(words).exec();
+    Err(error).context(format!("cannot run {name}"))
 }
