@@ -140,9 +140,10 @@ pub fn wait(deadline: Option<u64>) {
 /// See `Events::wait_reply`.
 pub fn wait_reply(done: &mut dyn FnMut() -> bool) {
     acknowledge();
-    if events::prepare_reply_sleep(&EventsMem, slot(), done).is_none() {
-        return;
+    if events::prepare_reply_sleep(&EventsMem, slot(), done).is_some() {
+        hypercall::idle(0);
+        events::finish_sleep(&EventsMem, slot());
     }
-    hypercall::idle(0);
-    events::finish_sleep(&EventsMem, slot());
+    // What came with the reply is to be true before the app goes on.
+    crate::space::take_notices();
 }

@@ -53,6 +53,12 @@ fn bad(ret: i64) -> Bad {
     }
 }
 
+impl Default for Grants {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Grants {
     /// None.
     pub const fn new() -> Self {

@@ -67,7 +67,8 @@ impl Zone {
         while at < end {
             let mut n = 0;
             while at < end && n < gfns.len() {
-                if !self.populated.get(at) && !(at >= start + count && self.used.get(at)) {
+                let others = at >= start + count && self.used.get(at);
+                if !self.populated.get(at) && !others {
                     gfns[n] = at.into();
                     n += 1;
                 }

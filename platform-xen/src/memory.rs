@@ -61,9 +61,10 @@ pub fn discard(addr: usize, len: usize) -> Result<(), MemError> {
     Ok(())
 }
 
-/// Shared pages are the monitor's pages: what is written to them is there already.
+/// Writes shared pages back.
 pub fn sync(addr: usize, len: usize) -> Result<(), MemError> {
-    check(addr, len)
+    check(addr, len)?;
+    space::sync(addr, len)
 }
 
 /// Which pages are resident.

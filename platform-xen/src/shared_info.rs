@@ -71,7 +71,7 @@ fn scaled(ticks: u64, mul: u32, shift: i8) -> u64 {
     // A timestamp of another moment may lie a little ahead.
     let ticks = if (ticks as i64) < 0 { 0 } else { ticks };
     let ticks = if shift < 0 { ticks >> -i32::from(shift) } else { ticks << shift };
-    (u128::from(ticks) * u128::from(mul) >> 32) as u64
+    ((u128::from(ticks) * u128::from(mul)) >> 32) as u64
 }
 
 /// CLOCK_REALTIME of the moment when the system time was 0.

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use abi::mm::PAGE_SIZE;
 use platform::machine::Usage;
 use platform::{Backing, MemError, Prot};
-use protocol::xen::{ASK_DROP, NOTICE_DROPPED, PageGrant};
+use protocol::xen::{ASK_DROP, ASK_SYNC, NOTICE_CUT, NOTICE_DROPPED, PageGrant};
 
 use crate::frames::{FrameTable, Words};
 use crate::grants::{AROUND, Grants, Page};
@@ -139,11 +139,13 @@ pub fn fault(addr: usize, access: Access) -> Result<(), Bad> {
 /// Takes the monitor's notices.
 pub fn take_notices() {
     door::notices(&mut |kind, arg| {
-        if kind == NOTICE_DROPPED {
-            let mut space = SPACE.lock();
-            space.frames.dropped(arg);
-            space.trim();
+        let mut space = SPACE.lock();
+        match kind {
+            NOTICE_DROPPED => space.frames.dropped(arg),
+            NOTICE_CUT => space.let_go(arg),
+            _ => {}
         }
+        space.settle();
     });
 }
 
@@ -228,6 +230,24 @@ impl Space {
         if pages > FLUSH_ALL {
             cpu::flush_app();
         }
+    }
+
+    /// Empties the entries that name pages of a region, and gives the pages back.
+    fn let_go(&mut self, region: u64) {
+        for (at, vma) in self.vmas.within(APP.0, APP.1) {
+            if !matches!(vma.backing, Backing::Region { id, .. } if id == region) {
+                continue;
+            }
+            let Self { grants, .. } = self;
+            tables::walk(&mut Live, self.root, at, vma.end, false, &mut |addr, entry| {
+                if *entry & (GRANT | REMOTE) == GRANT {
+                    grants.release(tables::frame(*entry));
+                    *entry = 0;
+                    cpu::flush_page(addr);
+                }
+            });
+        }
+        self.grants.tidy(true);
     }
 
     /// What becomes due when something was let go: frames and grants go back, tokens are dropped.
@@ -352,6 +372,20 @@ pub fn discard(addr: usize, len: usize) {
     let mut space = SPACE.lock();
     space.empty(addr, addr + len);
     space.settle();
+}
+
+/// See `Machine::sync`: the monitor writes what is in shared pages to their files.
+pub fn sync(addr: usize, len: usize) -> Result<(), MemError> {
+    let space = SPACE.lock();
+    for (at, vma) in space.vmas.within(addr, addr + len) {
+        if let Backing::Region { id, offset, shared: true } = vma.backing {
+            let (first, count) = (offset / PAGE_SIZE as u64, ((vma.end - at) / PAGE_SIZE) as u64);
+            if door::ask(ASK_SYNC, &[id, first, count]) < 0 {
+                return Err(MemError::Denied);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// See `Machine::resident`.

@@ -159,6 +159,9 @@ pub struct StartPages {
 pub const NOTICE_SIZE: usize = 16;
 /// Nobody knows the frames of this token any more: they may change and be freed.
 pub const NOTICE_DROPPED: u64 = 1;
+/// A file was cut: argument = a region of it that the member has. The member lets go of all pages of the region; those that
+/// are left it gets again at the next touch.
+pub const NOTICE_CUT: u64 = 2;
 
 /// Offset in a slot's part of the events region (`protocol::events`) of the domain id (u32) that the slot has now. The
 /// monitor writes it before the member runs: who has bound a port to an earlier member of the slot binds anew.

@@ -314,7 +314,7 @@ impl State {
             Place::Hint(_) => anywhere(),
             Place::Low => {
                 let (s, e) = pf.app_ranges().first().copied().ok_or(Errno::ENOMEM)?;
-                self.vmas.find_gap_down(s, e.min(0x7fff_ffff), len).ok_or(Errno::ENOMEM)
+                self.vmas.find_gap_down(s, e.min(0x8000_0000), len).ok_or(Errno::ENOMEM)
             }
         }
     }
