@@ -55,3 +55,14 @@ pub fn hyphenated(uuid: &[u8; 16]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_read_as_usual() {
+        let uuid = std::array::from_fn(|index| index as u8 * 0x11);
+        assert_eq!(hyphenated(&uuid), "00112233-4455-6677-8899-aabbccddeeff");
+    }
+}

@@ -189,3 +189,7 @@ wire! {
     /// `struct hvm_hw_mtrr`.
     struct HwMtrr [240] { pat: u64, var: [u64; 16], fixed: [u64; 11], cap: u64, def_type: u64 }
 }
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;
