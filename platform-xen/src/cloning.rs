@@ -19,8 +19,6 @@ use crate::{clock, context, cpu, door, events, hypercall, kmem, panic, percpu, r
 const CHILD: i64 = i64::MIN;
 /// Copies of one hypercall.
 const COPIES: usize = 256;
-/// Frames populated by one hypercall.
-const POPULATED: usize = 512;
 
 unsafe extern "C" {
     static offshoot_data_start: u8;
@@ -100,7 +98,7 @@ extern "C" fn ask(rsp: usize, asked: &Asked) -> i64 {
         count += 1;
     };
     image().into_iter().for_each(&mut add);
-    kmem::ranges(&mut add);
+    kmem::ranges(&context::not_worth_copying(rsp), &mut add);
     if count * size_of::<FrameRange>() > REQUEST_DATA_LEN {
         return -i64::from(Errno::EAGAIN.0);
     }
@@ -125,12 +123,10 @@ pub fn clone_member(plan: &ClonePlan) -> Result<Cloned, CloneError> {
     Ok(Cloned::Parent { token: answer as u64 })
 }
 
-/// What a shell keeps of its command while the parent's memory comes in.
+/// Operations of a shell that takes its parent's memory in.
 #[unsafe(link_section = ".bss.shell")]
 static OPS: Pages<{ COPIES * size_of::<GrantCopy>() }> = Pages::new();
-#[unsafe(link_section = ".bss.shell")]
-static NUMBERS: Pages<{ POPULATED * 8 }> = Pages::new();
-/// The token, and the command's data, for the child that wakes up with the parent's memory.
+/// The token, for the child that wakes up with the parent's memory.
 #[unsafe(link_section = ".bss.shell")]
 static TOKEN: Pages<4096> = Pages::new();
 
@@ -141,24 +137,18 @@ pub fn pull(command: &Exchange) -> ! {
     let granted = pages.control + pages.family + pages.own_events + pages.monitor_events;
     let list = size_of::<StartPages>() + granted as usize * size_of::<PageGrant>();
     // SAFETY: nobody else uses these.
-    let (ops, numbers) = unsafe {
+    let ops = unsafe {
         TOKEN.0.get().cast::<u64>().write(token);
-        (&mut *OPS.0.get().cast::<[GrantCopy; COPIES]>(), &mut *NUMBERS.0.get().cast::<[u64; POPULATED]>())
+        &mut *OPS.0.get().cast::<[GrantCopy; COPIES]>()
     };
-    let first_free = door::header().first_free_gfn;
-    let mut wanted = 0;
-    for i in 0..count as usize {
+    let end = (0..count as usize).map(|i| {
         let range: FrameRange = door::command_data(list, i);
-        for gfn in range.gfn.max(first_free)..range.gfn + range.count {
-            if wanted == POPULATED {
-                populate(&numbers[..wanted]);
-                wanted = 0;
-            }
-            numbers[wanted] = gfn;
-            wanted += 1;
-        }
+        range.gfn + range.count
+    });
+    // What lies between the ranges was not worth copying, but is in use.
+    if !kmem::populate_to(end.max().unwrap_or(0) as u32) {
+        panic::die(format_args!("no memory for a clone's kernel"));
     }
-    populate(&numbers[..wanted]);
     let mut n = 0;
     for i in 0..count as usize {
         let range: FrameRange = door::command_data(list, i);
@@ -176,12 +166,6 @@ pub fn pull(command: &Exchange) -> ! {
     door::ask(ASK_PULLED, &[]);
     // SAFETY: the parent's tables map the kernel as ours do; its stack ends in `fork_point`'s frame.
     unsafe { resume(root << 12, rsp) }
-}
-
-fn populate(numbers: &[u64]) {
-    if !numbers.is_empty() && hypercall::populate(numbers) != numbers.len() {
-        panic::die(format_args!("no memory for a clone's kernel"));
-    }
 }
 
 fn copy(ops: &mut [GrantCopy]) {

@@ -167,25 +167,36 @@ pub fn save_for_clone() {
     // SAFETY: as in `switch`.
     let state = unsafe { &mut *saved(id) };
     state.fs = current_fs();
-    if cpu.vectors.get() != NONE {
-        // SAFETY: as in `switch`.
-        unsafe { (*saved(cpu.vectors.get())).area.save_partial() };
+    if cpu.vectors.get() == id {
+        state.area.save_partial();
     }
 }
 
 /// In a fresh clone: into the registers again.
 pub fn load_after_clone() {
     let cpu = percpu::this();
+    let id = cpu.current.get();
     // SAFETY: as in `switch`.
-    cpu::set_fs_base(unsafe { (*saved(cpu.current.get())).fs });
-    let id = cpu.vectors.get();
-    if id != NONE {
-        // SAFETY: as in `load_vectors`.
-        unsafe {
-            (*saved(id)).area.load_partial();
-            cpu::load_mxcsr((*(frame_at(id) as *const TrapFrame)).mxcsr);
-        }
+    let state = unsafe { &*saved(id) };
+    cpu::set_fs_base(state.fs);
+    cpu.vectors.set(NONE);
+    if state.user {
+        load_vectors(id);
     }
+}
+
+/// Frames of stacks that a clone need not copy, in order: what is unused of this one, and all of others, which do not exist
+/// in the child.
+pub fn not_worth_copying(rsp: usize) -> Vec<u32> {
+    let current = percpu::this().current.get();
+    let mut frames = Vec::new();
+    let slots = SLOTS.lock().next;
+    for id in 0..slots {
+        let end = if id == current { rsp & !(PAGE_SIZE - 1) } else { base(id) + SLOT };
+        space::clone::frames_of(base(id), end, &mut frames);
+    }
+    frames.sort_unstable();
+    frames
 }
 
 /// Brings the vector state of `id` into the registers, saving that of whoever has them.

@@ -1,5 +1,7 @@
 //! The kernel's frames: heap, stacks, page tables, the table of the app's frames. Few, and copied whole at a clone.
 
+use core::sync::atomic::{AtomicU32, Ordering};
+
 use abi::mm::PAGE_SIZE;
 use protocol::xen::FrameRange;
 
@@ -9,6 +11,13 @@ use crate::{door, hypercall};
 const WORDS: usize = KERNEL_END as usize / 64;
 /// Frames populated at a time where one is wanted.
 const AHEAD: u32 = 8;
+
+/// Frames that a shell populates ahead.
+const WARM: usize = 64;
+
+/// All numbers from the first to here have frames. A domain's own.
+#[unsafe(link_section = ".bss.shell")]
+static DENSE_TO: AtomicU32 = AtomicU32::new(0);
 
 struct Bits([u64; WORDS]);
 
@@ -116,12 +125,12 @@ pub fn alloc_zeroed() -> Option<u32> {
     Some(frame)
 }
 
-/// The frames in use, as ranges; how many ranges.
-pub fn ranges(out: &mut dyn FnMut(FrameRange)) {
+/// The frames in use but for those in `without`, which are in order: as ranges.
+pub fn ranges(without: &[u32], out: &mut dyn FnMut(FrameRange)) {
     let zone = ZONE.lock();
     let mut start = None;
     for at in 0..=KERNEL_END {
-        let used = at < KERNEL_END && zone.used.get(at);
+        let used = at < KERNEL_END && zone.used.get(at) && without.binary_search(&at).is_err();
         match (start, used) {
             (None, true) => start = Some(at),
             (Some(from), false) => {
@@ -133,9 +142,41 @@ pub fn ranges(out: &mut dyn FnMut(FrameRange)) {
     }
 }
 
-/// In a fresh clone: only what is in use has frames.
-pub fn become_child() {
+/// Populates the first frames, while nobody waits for it.
+pub fn warm_up() {
+    let first = door::header().first_free_gfn;
+    let gfns: [u64; WARM] = core::array::from_fn(|i| first + i as u64);
+    DENSE_TO.store(first as u32 + hypercall::populate(&gfns) as u32, Ordering::Relaxed);
+}
+
+/// Sees to it that all numbers below `end` have frames; false when there is no memory.
+pub fn populate_to(end: u32) -> bool {
+    loop {
+        let at = DENSE_TO.load(Ordering::Relaxed);
+        if at >= end {
+            return true;
+        }
+        let gfns: [u64; WARM] = core::array::from_fn(|i| u64::from(at) + i as u64);
+        let n = WARM.min((end - at) as usize);
+        let got = hypercall::populate(&gfns[..n]);
+        DENSE_TO.store(at + got as u32, Ordering::Relaxed);
+        if got < n {
+            return false;
+        }
+    }
+}
+
+/// In a fresh member or clone: notes what has frames, and gives them to what is in use without; false when there is no
+/// memory.
+pub fn settle() -> bool {
     let mut zone = ZONE.lock();
-    let Zone { used, populated, .. } = &mut *zone;
-    populated.0.copy_from_slice(&used.0);
+    let used = (0..KERNEL_END).rev().find(|at| zone.used.get(*at));
+    if !populate_to(used.map_or(0, |at| at + 1)) {
+        return false;
+    }
+    zone.populated.0.fill(0);
+    for frame in door::header().first_free_gfn as u32..DENSE_TO.load(Ordering::Relaxed) {
+        zone.populated.set(frame, true);
+    }
+    true
 }

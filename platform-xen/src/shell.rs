@@ -11,7 +11,7 @@ use protocol::xen::{ASK_READY, DO_CLONE, DO_QUIT, DO_START, MAGIC};
 use xen_sys::SHUTDOWN_poweroff;
 
 use crate::{
-    XEN, cloning, context, cpu, door, hypercall, panic, percpu, random, regions, segments, space, traps,
+    XEN, cloning, context, cpu, door, hypercall, kmem, panic, percpu, random, regions, segments, space, traps,
 };
 
 /// What a kernel consists of, as this platform sees it.
@@ -57,6 +57,7 @@ pub fn shell(kernel: Kernel) -> ! {
     {
         panic::die(format_args!("Xen refuses shared_info, the callback vector or the timer"));
     }
+    kmem::warm_up();
     door::ask(ASK_READY, &[]);
     let command = door::command();
     match command.op {
@@ -71,7 +72,7 @@ pub fn shell(kernel: Kernel) -> ! {
 fn start(kernel: Kernel) -> ! {
     percpu::this().trap.set(kernel.entry.trap);
     platform_x86::xstate::init();
-    if !space::init() {
+    if !kmem::settle() || !space::init() {
         panic::die(format_args!("no memory for page tables"));
     }
     regions::init();

@@ -1,9 +1,11 @@
 //! The address space's part of a clone, on both sides.
 
+use alloc::vec::Vec;
+
 use super::{Live, SPACE, Space};
 use crate::layout::{APP, VIEWS};
 use crate::tables::{self, COW, GRANT, REMOTE, WRITABLE};
-use crate::{cpu, kmem};
+use crate::{cpu, kmem, panic};
 
 /// In the parent, before: every own page of the app is frozen. The root table's frame.
 pub fn freeze() -> u32 {
@@ -25,9 +27,17 @@ pub fn commit(token: u64) {
     SPACE.lock().frames.commit_clone(token);
 }
 
+/// Adds the frames of a range of the kernel's half.
+pub fn frames_of(addr: usize, end: usize, out: &mut Vec<u32>) {
+    let space = SPACE.lock();
+    tables::walk(&mut Live, space.root, addr, end, false, &mut |_, entry| out.push(tables::frame(*entry)));
+}
+
 /// In the child: own pages are the parent's, pages of regions fault in again.
 pub fn become_child(token: u64) {
-    kmem::become_child();
+    if !kmem::settle() {
+        panic::die(format_args!("no memory for a clone's kernel"));
+    }
     let mut space = SPACE.lock();
     let Space { frames, grants, root, .. } = &mut *space;
     frames.become_child(token);

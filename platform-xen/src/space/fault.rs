@@ -4,13 +4,15 @@ use abi::mm::PAGE_SIZE;
 use platform::{Backing, Prot};
 use protocol::xen::{ASK_FRAMES, PageGrant};
 
-use super::{Access, Bad, Live, Space};
+use super::{Access, Bad, Space};
 use crate::grants::{AROUND, Page};
 use crate::layout::{APP, direct};
 use crate::tables::{self, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, WRITABLE};
 use crate::vmas::{Vma, region_page};
 use crate::{cpu, door, hypercall};
 
+/// An ancestor's pages come in blocks of so many, aligned.
+const PULL: usize = 32;
 /// Pages asked for around one of a view of the kernel's, or of a shared mapping: rings and the like are touched in part.
 const AROUND_SHARED: usize = 4;
 
@@ -143,43 +145,65 @@ impl Space {
         Ok(())
     }
 
-    /// Copies an ancestor's page, and those behind it that are the same ancestor's.
+    /// Copies an ancestor's page, and those around it that are the same ancestor's.
     fn pull(&mut self, page: usize, vma: &Vma) -> Result<(), Bad> {
         let token = self.frames.token_of(tables::frame(self.get(page))).ok_or(Bad::NoMemory)?;
-        let mut gfns = [0u64; AROUND];
+        let (mut start, mut end) = (page, page + PAGE_SIZE);
+        let low = page & !(PULL * PAGE_SIZE - 1);
+        while start > low && self.is_remote(start - PAGE_SIZE, vma.prot, token) {
+            start -= PAGE_SIZE;
+        }
+        while end < low + PULL * PAGE_SIZE && self.is_remote(end, vma.prot, token) {
+            end += PAGE_SIZE;
+        }
+        let mut gfns = [0u64; PULL];
         let mut count = 0;
-        while count < AROUND && page + count * PAGE_SIZE < vma.end {
-            let entry = tables::get(&mut Live, self.root, page + count * PAGE_SIZE);
-            let frame = tables::frame(entry);
-            if entry & REMOTE == 0 || self.frames.token_of(frame) != Some(token) {
-                break;
-            }
-            gfns[count] = frame.into();
+        for addr in (start..end).step_by(PAGE_SIZE) {
+            gfns[count] = tables::frame(self.get(addr)).into();
             count += 1;
         }
-        let gfns = &gfns[..count];
-        let count = hypercall::populate(gfns);
-        if count == 0 {
-            return Err(Bad::NoMemory);
+        // If there is no memory for all, there may be for the one.
+        let one = (page - start) / PAGE_SIZE;
+        let here = self.take_over(token, start, &gfns[..count], vma)
+            || self.get(page) & REMOTE == 0
+            || self.take_over(token, page, &gfns[one..=one], vma);
+        self.drop_tokens();
+        if here { Ok(()) } else { Err(Bad::NoMemory) }
+    }
+
+    /// True when the page is an ancestor's, of this token, in a range with these rights.
+    fn is_remote(&self, addr: usize, prot: Prot, token: u64) -> bool {
+        let entry = self.get(addr);
+        entry & REMOTE != 0
+            && self.frames.token_of(tables::frame(entry)) == Some(token)
+            && self.vmas.at(addr).is_some_and(|(_, vma)| vma.prot == prot)
+    }
+
+    /// Populates and copies remote frames of pages from `start` on; false when that fails as a whole.
+    fn take_over(&mut self, token: u64, start: usize, gfns: &[u64], vma: &Vma) -> bool {
+        let got = hypercall::populate(gfns);
+        let mut good = 0;
+        if got == gfns.len() {
+            door::put_all(gfns);
+            let granted = door::ask(ASK_FRAMES, &[token, got as u64]).clamp(0, got as i64) as usize;
+            let mut ops = [hypercall::whole_page(0, 0, 0); PULL];
+            for (i, (op, gfn)) in ops.iter_mut().zip(gfns).enumerate() {
+                let grant: PageGrant = door::get(i);
+                *op = hypercall::whole_page(grant.domid, grant.gref, *gfn as u32);
+            }
+            // SAFETY: the frames were just populated; no present entry leads to them.
+            unsafe { hypercall::copy_grants(&mut ops[..granted]) };
+            good = ops[..granted].iter().take_while(|op| op.status == 0).count();
         }
-        let gfns = &gfns[..count];
-        door::put_all(gfns);
-        let got = door::ask(ASK_FRAMES, &[token, count as u64]).clamp(0, count as i64) as usize;
-        let mut ops = [hypercall::whole_page(0, 0, 0); AROUND];
-        for (i, (op, gfn)) in ops.iter_mut().zip(gfns).enumerate() {
-            let grant: PageGrant = door::get(i);
-            *op = hypercall::whole_page(grant.domid, grant.gref, *gfn as u32);
+        if good < got {
+            // SAFETY: nobody uses these.
+            unsafe { hypercall::unpopulate(&gfns[good..got]) };
         }
-        // SAFETY: the frames were just populated; no present entry leads to them.
-        unsafe { hypercall::copy_grants(&mut ops[..got]) };
-        let good = ops[..got].iter().take_while(|op| op.status == 0).count();
-        // SAFETY: nobody uses these.
-        unsafe { hypercall::unpopulate(&gfns[good..]) };
         for (i, gfn) in gfns[..good].iter().enumerate() {
             self.frames.adopt(*gfn as u32);
-            self.set_own(page + i * PAGE_SIZE, *gfn as u32, vma)?;
+            // The entry is there: its table is too.
+            let _ = self.set_own(start + i * PAGE_SIZE, *gfn as u32, vma);
         }
-        self.drop_tokens();
-        if good == 0 { Err(Bad::NoMemory) } else { Ok(()) }
+        good == gfns.len()
     }
 }
