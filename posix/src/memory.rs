@@ -23,7 +23,7 @@ crate::syscalls! {
     SYS_brk brk(addr: Addr) Full "" => sys_brk;
     SYS_mlock mlock(addr: Addr, length: usize) Partial "checked; memory of a member is never swapped by its kernel" => sys_mlock;
     SYS_mlock2 mlock2(addr: Addr, length: usize, flags: u32) Partial "as mlock" => sys_mlock2;
-    SYS_munlock munlock(addr: Addr, length: usize) Partial "as mlock" => sys_mlock;
+    SYS_munlock munlock(addr: Addr, length: usize) Partial "as mlock" => sys_munlock;
     SYS_mlockall mlockall(flags: u32) Partial "as mlock" => sys_mlockall;
     SYS_munlockall munlockall() Partial "as mlock" => sys_munlockall;
 }
@@ -195,7 +195,11 @@ fn sys_msync(cx: &mut Cx<'_>, addr: Addr, length: usize, flags: u32) -> SysResul
         return Err(Errno::EINVAL);
     }
     let (at, len) = range(addr, length)?;
-    if !cx.process().mm.with(|v| v.covers(at, at + len)) {
+    let mm = &cx.process().mm;
+    if flags & MS_INVALIDATE != 0 && mm.with(|v| v.overlapping(at, at + len).any(|(_, vma)| vma.locked)) {
+        return Err(Errno::EBUSY);
+    }
+    if !mm.with(|v| v.covers(at, at + len)) {
         return Err(Errno::ENOMEM);
     }
     if flags & MS_SYNC != 0 && len > 0 {
@@ -266,11 +270,20 @@ fn sys_brk(cx: &mut Cx<'_>, addr: Addr) -> SysResult<usize> {
     cx.process().mm.brk(cx.platform(), addr.0, limit)
 }
 
-/// mlock(2), munlock(2).
+/// mlock(2).
 fn sys_mlock(cx: &mut Cx<'_>, addr: Addr, length: usize) -> SysResult<usize> {
+    set_locked(cx, addr, length, true)
+}
+
+/// munlock(2).
+fn sys_munlock(cx: &mut Cx<'_>, addr: Addr, length: usize) -> SysResult<usize> {
+    set_locked(cx, addr, length, false)
+}
+
+fn set_locked(cx: &Cx<'_>, addr: Addr, length: usize, locked: bool) -> SysResult<usize> {
     let start = addr.0 & !(PAGE_SIZE - 1);
     let end = addr.0.checked_add(length).and_then(page_up).ok_or(Errno::EINVAL)?;
-    if cx.process().mm.with(|v| v.covers(start, end)) { Ok(0) } else { Err(Errno::ENOMEM) }
+    cx.process().mm.set_locked(start, end, locked).map(|()| 0)
 }
 
 /// mlock2(2).
@@ -282,12 +295,18 @@ fn sys_mlock2(cx: &mut Cx<'_>, addr: Addr, length: usize, flags: u32) -> SysResu
 }
 
 /// mlockall(2).
-fn sys_mlockall(_: &mut Cx<'_>, flags: u32) -> SysResult<usize> {
+fn sys_mlockall(cx: &mut Cx<'_>, flags: u32) -> SysResult<usize> {
     let known = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT;
-    if flags == 0 || flags & !known != 0 || flags == MCL_ONFAULT { Err(Errno::EINVAL) } else { Ok(0) }
+    if flags == 0 || flags & !known != 0 || flags == MCL_ONFAULT {
+        return Err(Errno::EINVAL);
+    }
+    let now = (flags & MCL_CURRENT != 0).then_some(true);
+    cx.process().mm.set_all_locked(now, flags & MCL_FUTURE != 0);
+    Ok(0)
 }
 
 /// munlockall(2).
-fn sys_munlockall(_: &mut Cx<'_>) -> SysResult<usize> {
+fn sys_munlockall(cx: &mut Cx<'_>) -> SysResult<usize> {
+    cx.process().mm.set_all_locked(Some(false), false);
     Ok(0)
 }

@@ -177,7 +177,8 @@ fn sys_mq_notify(cx: &mut Cx<'_>, fd: Fd, event: UserRef<SigEvent>) -> SysResult
     let (kind, signo, value) = match cx.get_opt(event)? {
         None => (0, 0, 0),
         Some(e) if e.sigev_notify == SIGEV_NONE => (1, 0, 0),
-        Some(e) if e.sigev_notify == SIGEV_SIGNAL && is_valid(e.sigev_signo) => {
+        // Linux takes signal 0 as well: it counts as a registration and sends nothing.
+        Some(e) if e.sigev_notify == SIGEV_SIGNAL && (e.sigev_signo == 0 || is_valid(e.sigev_signo)) => {
             (2, e.sigev_signo, e.sigev_value)
         }
         Some(_) => return Err(Errno::EINVAL),

@@ -34,6 +34,7 @@ impl AddressSpace {
             {
                 return Ok(old);
             }
+            let locked = st.lock_future;
             st.vmas.insert(
                 old_top,
                 Vma {
@@ -42,6 +43,7 @@ impl AddressSpace {
                     max_prot: Prot::all(),
                     shared: false,
                     on_fork: OnFork::Keep,
+                    locked,
                     source,
                 },
             );

@@ -28,8 +28,8 @@ impl CodeSpace for Code<'_> {
         // Room for the place itself and for aligning it. Behind the code first: in front of it lies what was mapped
         // later, or for a fixed program, nothing.
         let room = 2 * TRAMPOLINES_LEN;
-        let gap =
-            st.vmas.find_gap_down(low, addr, room).or_else(|| st.vmas.find_gap_down(addr, high, room))?;
+        let behind = st.vmas.find_gap_down(low, addr, room);
+        let gap = behind.or_else(|| st.vmas.find_gap_down(addr, high, room))?;
         let at = gap.next_multiple_of(TRAMPOLINES_LEN);
         let prot = Prot::READ | Prot::EXEC;
         self.platform.map(at, TRAMPOLINES_LEN, prot, Backing::Anon).ok()?;
@@ -37,7 +37,15 @@ impl CodeSpace for Code<'_> {
         let source = Source::Anon("[syscalls]");
         st.vmas.insert(
             at,
-            Vma { end, prot, max_prot: Prot::all(), shared: false, on_fork: OnFork::Keep, source },
+            Vma {
+                end,
+                prot,
+                max_prot: Prot::all(),
+                shared: false,
+                on_fork: OnFork::Keep,
+                locked: false,
+                source,
+            },
         );
         Some(at)
     }

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) mmap_top: usize,
     pub(super) brk_start: usize,
     pub(super) brk_end: usize,
+    /// MCL_FUTURE of mlockall(2).
+    pub(super) lock_future: bool,
 }
 
 /// The app's mappings. Shared by a process and its vfork children.
@@ -74,7 +76,7 @@ impl AddressSpace {
         Self {
             state: Mutex::new(
                 Rank::AddressSpace,
-                State { vmas: VmaSet::default(), mmap_top, brk_start: 0, brk_end: 0 },
+                State { vmas: VmaSet::default(), mmap_top, brk_start: 0, brk_end: 0, lock_future: false },
             ),
             limit: AtomicU64::new(0),
         }
@@ -98,9 +100,9 @@ impl AddressSpace {
         };
         pf.forget_sites(addr, len);
         pf.map(addr, len, prot, backing).map_err(SpaceError)?;
-        let gone = st
-            .vmas
-            .insert(addr, Vma { end: addr + len, prot, max_prot, shared, on_fork: OnFork::Keep, source });
+        let locked = st.lock_future;
+        let vma = Vma { end: addr + len, prot, max_prot, shared, on_fork: OnFork::Keep, locked, source };
+        let gone = st.vmas.insert(addr, vma);
         drop(st);
         drop(gone);
         Ok(addr)
@@ -232,8 +234,30 @@ impl AddressSpace {
         st.mmap_top = mmap_top;
         st.brk_start = 0;
         st.brk_end = 0;
+        st.lock_future = false;
         drop(st);
         drop(gone);
+    }
+
+    /// mlock(2) and munlock(2): ENOMEM unless all of the range is mapped.
+    pub fn set_locked(&self, start: usize, end: usize, locked: bool) -> SysResult<()> {
+        let mut st = self.state.lock();
+        if !st.vmas.covers(start, end) {
+            return Err(Errno::ENOMEM);
+        }
+        if start < end {
+            st.vmas.change(start, end, |v| v.locked = locked);
+        }
+        Ok(())
+    }
+
+    /// mlockall(2) and munlockall(2): what is mapped now, if it is to be changed, and what will be mapped.
+    pub fn set_all_locked(&self, now: Option<bool>, future: bool) {
+        let mut st = self.state.lock();
+        st.lock_future = future;
+        if let Some(locked) = now {
+            st.vmas.change(0, usize::MAX & !(PAGE_SIZE - 1), |v| v.locked = locked);
+        }
     }
 
     /// MADV_DONTFORK and its relatives. Wiping is for private anonymous memory only (EINVAL).
@@ -250,6 +274,11 @@ impl AddressSpace {
     /// In a clone: what the parent asked to be wiped or left out.
     pub fn child(&self, pf: &dyn Platform) {
         let mut st = self.state.lock();
+        // A child inherits no locks, mlock(2).
+        st.lock_future = false;
+        if st.vmas.iter().any(|(_, v)| v.locked) {
+            st.vmas.change(0, usize::MAX & !(PAGE_SIZE - 1), |v| v.locked = false);
+        }
         let special: Vec<(usize, usize, OnFork)> = st
             .vmas
             .iter()
@@ -291,15 +320,7 @@ impl AddressSpace {
 }
 
 impl State {
-    fn choose(&self, pf: &dyn Platform, place: Place, len: usize) -> SysResult<usize> {
-        let anywhere = || {
-            let high = pf.app_ranges().iter().find(|(s, e)| self.mmap_top > *s && self.mmap_top <= *e);
-            let (low, _) = high.copied().ok_or(Errno::ENOMEM)?;
-            let below = self.vmas.find_gap_down(low, self.mmap_top, len);
-            let above =
-                || pf.app_ranges().iter().rev().find_map(|(s, e)| self.vmas.find_gap_down(*s, *e, len));
-            below.or_else(above).ok_or(Errno::ENOMEM)
-        };
+    fn choose(&mut self, pf: &dyn Platform, place: Place, len: usize) -> SysResult<usize> {
         match place {
             Place::Fixed(at) if in_ranges(pf, at, len) => Ok(at),
             Place::FixedFree(at) if in_ranges(pf, at, len) => {
@@ -311,12 +332,23 @@ impl State {
             }
             Place::Fixed(_) | Place::FixedFree(_) => Err(Errno::ENOMEM),
             Place::Hint(at) if at != 0 && in_ranges(pf, at, len) && self.vmas.is_free(at, at + len) => Ok(at),
-            Place::Hint(_) => anywhere(),
+            Place::Hint(_) => self.anywhere(pf, len),
             Place::Low => {
                 let (s, e) = pf.app_ranges().first().copied().ok_or(Errno::ENOMEM)?;
                 self.vmas.find_gap_down(s, e.min(0x8000_0000), len).ok_or(Errno::ENOMEM)
             }
         }
+    }
+
+    /// A free place in the area for mappings, or else wherever there is one.
+    fn anywhere(&mut self, pf: &dyn Platform, len: usize) -> SysResult<usize> {
+        let top = self.mmap_top;
+        let high = pf.app_ranges().iter().find(|(s, e)| top > *s && top <= *e);
+        let (low, _) = high.copied().ok_or(Errno::ENOMEM)?;
+        let below = self.vmas.find_gap_down(low, top, len);
+        let mut above =
+            || pf.app_ranges().iter().rev().find_map(|(s, e)| self.vmas.find_gap_down(*s, *e, len));
+        below.or_else(&mut above).ok_or(Errno::ENOMEM)
     }
 }
 

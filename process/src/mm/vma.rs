@@ -102,6 +102,8 @@ pub struct Vma {
     pub max_prot: Prot,
     pub shared: bool,
     pub on_fork: OnFork,
+    /// mlock(2): its pages stay in memory, and are not given up by msync(2).
+    pub locked: bool,
     pub source: Source,
 }
 
@@ -109,6 +111,18 @@ pub struct Vma {
 #[derive(Default, Clone)]
 pub struct VmaSet {
     map: BTreeMap<usize, Vma>,
+    /// The place found last, until it is taken.
+    found: Option<Full>,
+    /// Spares the search what is known to be full: many mappings lie side by side.
+    full: Option<Full>,
+}
+
+/// Between `from` and `high` there is no gap of `len` bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Full {
+    len: usize,
+    from: usize,
+    high: usize,
 }
 
 impl VmaSet {
@@ -171,6 +185,9 @@ impl VmaSet {
         self.split(start);
         self.split(end);
         let keys: Vec<usize> = self.map.range(start..end).map(|(s, _)| *s).collect();
+        if !keys.is_empty() {
+            (self.found, self.full) = (None, None);
+        }
         keys.into_iter().filter_map(|k| self.map.remove(&k).map(|v| (k, v))).collect()
     }
 
@@ -178,6 +195,9 @@ impl VmaSet {
     pub fn insert(&mut self, start: usize, vma: Vma) -> Vec<(usize, Vma)> {
         let old = self.remove(start, vma.end);
         let end = vma.end;
+        if let Some(found) = self.found.take_if(|found| found.from == start && end - start >= found.len) {
+            self.full = Some(found);
+        }
         self.map.insert(start, vma);
         self.join(end);
         self.join(start);
@@ -209,6 +229,7 @@ impl VmaSet {
             && left.max_prot == right.max_prot
             && left.shared == right.shared
             && left.on_fork == right.on_fork
+            && left.locked == right.locked
             && left.source.continues(at - *start, &right.source);
         let (start, end) = (*start, right.end);
         if same {
@@ -220,7 +241,14 @@ impl VmaSet {
     }
 
     /// The highest free place of `len` bytes in `low..high`.
-    pub fn find_gap_down(&self, low: usize, high: usize, len: usize) -> Option<usize> {
+    pub fn find_gap_down(&mut self, low: usize, high: usize, len: usize) -> Option<usize> {
+        let known = self.full.filter(|full| full.high == high && full.len <= len);
+        let at = self.gap_below(low, known.map_or(high, |full| full.from), len)?;
+        self.found = Some(Full { len, from: at, high });
+        Some(at)
+    }
+
+    fn gap_below(&self, low: usize, high: usize, len: usize) -> Option<usize> {
         let mut top = high;
         for (s, v) in self.map.range(..high).rev().map(|(s, v)| (*s, v)) {
             if v.end <= top && top - v.end >= len && top - len >= low {

@@ -39,6 +39,7 @@ fn vma(end: usize, prot: u32, named: bool) -> Vma {
         max_prot: Prot::all(),
         shared: false,
         on_fork: OnFork::Keep,
+        locked: false,
         source: Source::Anon(if named { "[heap]" } else { "" }),
     }
 }
