@@ -14,7 +14,7 @@ use super::cpio::Archive;
 use crate::repo::Repo;
 
 /// Counts up when the files are made differently.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 const INIT: &str = include_str!("../../lab/init");
 const AGENT: &str = include_str!("../../lab/agent");
 
@@ -187,7 +187,8 @@ fn initramfs(root: &Path) -> Result<Vec<u8>> {
 
     let mut libraries = BTreeSet::from([PathBuf::from("libgcc_s.so.1")]);
     let tools = TOOLS.map(|tool| format!("{TOOLS_DIR}/{tool}"));
-    for path in tools.iter().cloned().chain(STORE_TOOLS.map(|tool| format!("usr/bin/{tool}"))) {
+    let more = ["usr/bin/bash".to_owned()];
+    for path in tools.into_iter().chain(more).chain(STORE_TOOLS.map(|tool| format!("usr/bin/{tool}"))) {
         let file = root.join(&path);
         archive.file(&path, 0o755, &read(&file)?);
         libraries.extend(needed(root, &file)?);

@@ -128,7 +128,7 @@ pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
         }
         Action::Test { only } => {
             let lab = Lab::open(repo, &cache, place, options)?;
-            let outcome = test::run(&lab, only);
+            let outcome = test::run(repo, &lab, only);
             let faults = lab.emulation_faults();
             lab.close();
             let tally = outcome?;
@@ -194,10 +194,11 @@ impl Lab {
 fn prologue(repo: &Repo, cache: &Cache) -> String {
     let (root, cache) = (repo.root.to_string_lossy(), cache.dir().to_string_lossy());
     format!(
-        "cd {}; export OFFSHOOT_PORTS={} OFFSHOOT_CACHE={} OFFSHOOT=/lab/bin/offshoot",
+        "cd {}; export OFFSHOOT_PORTS={} OFFSHOOT_CACHE={} OFFSHOOT=/lab/bin/offshoot-xen LAB_COMPAT={}",
         quote(&root),
         quote(&format!("{root}/ports")),
-        quote(&cache)
+        quote(&cache),
+        quote(&repo.target.join("compat").to_string_lossy())
     )
 }
 

@@ -1,6 +1,7 @@
 //! The programs that dom0 needs: built static, so that they need no library there.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -12,13 +13,20 @@ use crate::shell;
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// What is built for dom0: cargo's words, and the program's name.
-const PROGRAMS: [(&[&str], &str); 2] = [
+const PROGRAMS: [(&[&str], &str); 3] = [
     (&["--package", "offshoot-cli"], "offshoot"),
+    (&["--package", "offshoot-compat-tests"], "offshoot-compat-tests"),
     (&["--package", "offshoot-xenctl", "--example", "xenctl-selftest"], "examples/xenctl-selftest"),
 ];
 
 /// The kernel of members on Xen; the monitor looks for it beside its own executable.
 const KERNEL: &str = "offshoot-kernel-xen";
+
+/// The command as tests know it, with members on Xen.
+const ON_XEN: &str = "#!/bin/sh\n\
+    [ \"$1\" = run ] || exec /lab/bin/offshoot \"$@\"\n\
+    shift\n\
+    exec /lab/bin/offshoot run --platform xen \"$@\"\n";
 
 /// Builds them and puts them where dom0 sees them.
 pub fn build(repo: &Repo, place: &Place) -> Result<()> {
@@ -32,6 +40,10 @@ pub fn build(repo: &Repo, place: &Place) -> Result<()> {
         KERNEL,
     ]))?;
     put(&repo.target.join("kernel").join(KERNEL), place)?;
+    let on_xen = place.binaries().join("offshoot-xen");
+    fs::write(&on_xen, ON_XEN)
+        .and_then(|()| fs::set_permissions(&on_xen, fs::Permissions::from_mode(0o755)))
+        .with_context(|| format!("cannot write {}", on_xen.display()))?;
     for (words, program) in PROGRAMS {
         let mut command = repo.cargo(&["build", "--release", "--target", TARGET]);
         // In a folder of its own, so that it does not disturb what the host's build has compiled.

@@ -5,9 +5,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use compat_tests::args::RunArgs;
 
 use super::Lab;
 use super::job::Job;
+use crate::repo::Repo;
 use crate::tally::{Tally, parse_closing};
 
 /// A test in dom0.
@@ -18,10 +20,26 @@ struct Test {
     seconds: u64,
 }
 
-const TESTS: [Test; 1] = [Test { name: "xenctl", line: "xenctl-selftest", seconds: 60 }];
+const TESTS: [Test; 4] = [
+    Test { name: "xenctl", line: "xenctl-selftest", seconds: 120 },
+    Test {
+        name: "busybox",
+        line: "cd /; test \"$($OFFSHOOT run /bin/busybox sh -c 'echo a | busybox cat; busybox true && exit 5' | cat)\" = a; \
+               $OFFSHOOT run /bin/busybox sh -c 'exit 5'; test $? = 5",
+        seconds: 60,
+    },
+    Test { name: "bash", line: "bash ports/bash/smoke.sh", seconds: 300 },
+    Test {
+        name: "cases",
+        line: "cd /; offshoot-compat-tests run --offshoot $OFFSHOOT --out $LAB_COMPAT --jobs 1 \
+               --cases $OLDPWD/compat-tests/cases --expectations $OLDPWD/compat-tests/expectations/xen.toml",
+        seconds: 1800,
+    },
+];
 
 /// Runs the tests whose names contain one of these words, or all.
-pub fn run(lab: &Lab, only: &[String]) -> Result<Tally> {
+pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
+    compile_cases(repo)?;
     let mut tally = Tally::default();
     for test in TESTS
         .iter()
@@ -54,6 +72,24 @@ pub fn run(lab: &Lab, only: &[String]) -> Result<Tally> {
         tally.note(&name, outcome.map(drop));
     }
     Ok(tally)
+}
+
+/// Compiles the cases with the host's compilers, by running them natively; dom0 has none.
+fn compile_cases(repo: &Repo) -> Result<()> {
+    let everything = RunArgs {
+        offshoot: None,
+        filter: None,
+        area: Vec::new(),
+        jobs: 2,
+        native_only: true,
+        json: None,
+        list: false,
+        cases: Some(repo.root.join("compat-tests/cases")),
+        expectations: None,
+        out: repo.target.join("compat"),
+    };
+    // A case that fails natively here is judged there.
+    compat_tests::run::run(&everything).map(drop)
 }
 
 /// What must be the same before and after a test: domains, and nodes in xenstore.
