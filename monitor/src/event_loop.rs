@@ -131,7 +131,10 @@ impl Loop<'_> {
 
     /// Sleeps until something happens.
     fn sleep(&mut self, fam: &mut Family) -> Result<()> {
-        while fam.backend.refill() && !fam.events.pending() {}
+        if fam.backend.refill() {
+            // A step at a time: a member's question at its door is no event.
+            return self.poll(fam, Some(0));
+        }
         if fam.clients.tracing() {
             fam.flush_clients();
         }

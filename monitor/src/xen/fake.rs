@@ -210,7 +210,7 @@ impl Hypervisor for Fake {
         let id = self.create();
         Ok((id, self.table(id)))
     }
-    fn build(&self, _name: &str, _max: u64) -> Result<Built, Errno> {
+    fn build(&self, _max: u64) -> Result<Built, Errno> {
         let id = self.create();
         let gfns: Vec<u64> = (DOOR_GFN..DOOR_GFN + DOOR_PAGES as u64).collect();
         self.populate(id, &gfns)?;

@@ -114,24 +114,28 @@ impl Host {
         self.ports.clone()
     }
 
-    /// One step of what can be done in an idle moment; false when there is nothing to do.
+    /// One step of what can be done in an idle moment; false when there is nothing to do. Shells come before names, which
+    /// members that soon end never get.
     pub fn refill(&mut self) -> bool {
-        if let Some((id, name)) = self.renames.pop_front() {
-            if self.domains.contains_key(&id) {
-                self.hyper.rename(id, &name);
+        let resting = self.failed.is_some_and(|at| at.elapsed() < PAUSE);
+        if self.pool.len() < WARM && !resting {
+            match self.build() {
+                Ok((id, control)) => {
+                    self.shells += 1;
+                    self.renames.push_back((id, format!("{}.shell-{}", self.name, self.shells)));
+                    self.pool.push_back((id, control));
+                }
+                // The next member's start will meet and report the same failure.
+                Err(_) => self.failed = Some(Instant::now()),
             }
             return true;
         }
-        let resting = self.failed.is_some_and(|at| at.elapsed() < PAUSE);
-        if self.pool.len() >= WARM || resting {
-            return false;
+        let Some((id, name)) = self.renames.pop_front() else { return false };
+        // A later name makes this one moot.
+        if self.domains.contains_key(&id) && !self.renames.iter().any(|(later, _)| *later == id) {
+            self.hyper.rename(id, &name);
         }
-        match self.build() {
-            Ok(shell) => self.pool.push_back(shell),
-            // The next member's start will meet and report the same failure.
-            Err(_) => self.failed = Some(Instant::now()),
-        }
-        self.failed.is_none() && self.pool.len() < WARM
+        true
     }
 
     /// A shell that runs, and its control region.
@@ -149,9 +153,7 @@ impl Host {
         for page in 0..u64::from(START_CONTROL) {
             control.frame(page, true)?;
         }
-        self.shells += 1;
-        let name = format!("{}.shell-{}", self.name, self.shells);
-        let built = self.hyper.build(&name, self.max_frames)?;
+        let built = self.hyper.build(self.max_frames)?;
         let id = built.domain;
         let port = self.hyper.bind(id, built.port).inspect_err(|_| self.hyper.destroy(id))?;
         let door = Door::new(built.door);

@@ -58,7 +58,7 @@ pub trait Hypervisor {
     /// A domain that never runs; it may own this many frames.
     fn create_holder(&self, name: &str, max_frames: u64) -> Result<(u32, Box<dyn Grants>), Errno>;
     /// A domain with the member's kernel in it.
-    fn build(&self, name: &str, max_frames: u64) -> Result<Built, Errno>;
+    fn build(&self, max_frames: u64) -> Result<Built, Errno>;
     /// Lets it run.
     fn unpause(&self, domain: u32) -> Result<(), Errno>;
     /// Stops it where it is.

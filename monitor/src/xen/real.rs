@@ -27,8 +27,8 @@ struct Real {
     /// None where no xenstore runs: then domains have no names.
     store: RefCell<Option<Store>>,
     owner: Owner,
-    /// UUIDs of our domains, and grant tables that came with them.
-    uuids: RefCell<BTreeMap<u32, [u8; 16]>>,
+    /// UUIDs of our domains, and whether xenstore knows them.
+    uuids: RefCell<BTreeMap<u32, ([u8; 16], bool)>>,
     count: Cell<u32>,
 }
 
@@ -75,7 +75,7 @@ impl Real {
     }
 
     fn publish(&self, domain: DomId, name: &str, uuid: [u8; 16]) {
-        self.uuids.borrow_mut().insert(domain.0.into(), uuid);
+        self.uuids.borrow_mut().insert(domain.0.into(), (uuid, true));
         self.with_store(|store| publish(store, domain, &Identity { name, uuid, console: None }));
     }
 
@@ -99,7 +99,7 @@ impl Hypervisor for Real {
         self.publish(domain, name, uuid);
         Ok((domain.0.into(), Box::new(grants)))
     }
-    fn build(&self, name: &str, max_frames: u64) -> Result<Built, Errno> {
+    fn build(&self, max_frames: u64) -> Result<Built, Errno> {
         let config = self.config();
         let uuid = config.uuid;
         let first = DOOR_GFN;
@@ -115,7 +115,7 @@ impl Hypervisor for Real {
             say(&format!("cannot build a domain: {e}"));
             errno(e)
         })?;
-        self.publish(built.domain, name, uuid);
+        self.uuids.borrow_mut().insert(built.domain.0.into(), (uuid, false));
         Ok(Built {
             domain: built.domain.0.into(),
             port: built.port,
@@ -133,13 +133,16 @@ impl Hypervisor for Real {
     fn destroy(&self, domain: u32) {
         // A failure means that it is gone.
         let _ = self.xen.destroy(id(domain));
-        if let Some(uuid) = self.uuids.borrow_mut().remove(&domain) {
+        if let Some((uuid, true)) = self.uuids.borrow_mut().remove(&domain) {
             self.with_store(|store| withdraw(store, id(domain), &uuid));
         }
     }
     fn rename(&self, domain: u32, name: &str) {
-        if let Some(uuid) = self.uuids.borrow().get(&domain) {
-            self.with_store(|store| rename(store, id(domain), uuid, name));
+        let known = self.uuids.borrow().get(&domain).copied();
+        match known {
+            Some((uuid, true)) => self.with_store(|store| rename(store, id(domain), &uuid, name)),
+            Some((uuid, false)) => self.publish(id(domain), name, uuid),
+            None => {}
         }
     }
     fn list(&self) -> Result<Vec<Status>, Errno> {

@@ -20,7 +20,7 @@ struct Test {
     seconds: u64,
 }
 
-const TESTS: [Test; 4] = [
+const TESTS: [Test; 8] = [
     Test { name: "xenctl", line: "xenctl-selftest", seconds: 120 },
     Test {
         name: "busybox",
@@ -28,6 +28,10 @@ const TESTS: [Test; 4] = [
                $OFFSHOOT run /bin/busybox sh -c 'exit 5'; test $? = 5",
         seconds: 60,
     },
+    Test { name: "orphans", line: ORPHANS, seconds: 180 },
+    Test { name: "operator", line: OPERATOR, seconds: 120 },
+    Test { name: "killed monitor", line: KILLED, seconds: 120 },
+    Test { name: "told to end", line: TOLD, seconds: 120 },
     Test { name: "bash", line: "bash ports/bash/smoke.sh", seconds: 300 },
     Test {
         name: "cases",
