@@ -20,6 +20,26 @@ struct Test {
     seconds: u64,
 }
 
+/// Children whose parents end first, ten deep.
+const ORPHANS: &str = r#"test "$(offshoot run --platform xen -- /bin/busybox sh -c '
+    x=kept; deep() { if [ $1 = 0 ]; then sleep 1; echo $x; else (deep $(($1 - 1))) & fi; }; deep 10 | cat')" = kept"#;
+/// `xl` sees members by name, may pause them, and an operator's `xl destroy` is a SIGKILL.
+const OPERATOR: &str = r#"
+    offshoot run --platform xen --name op -- /bin/busybox sh -c 'sleep 100 & wait $!; echo $? >/dev/stdout' >/tmp/op 2>&1 &
+    for i in $(seq 50); do xl domid op.2 >/dev/null 2>&1 && break; usleep 200000; done
+    xl pause op.2 && xl unpause op.2 && offshoot tree op | grep -q "domain $(xl domid op.2)" || exit 1
+    xl destroy op.2; wait; grep -q 137 /tmp/op"#;
+/// The next command removes what a killed monitor has left.
+const KILLED: &str = r#"
+    offshoot run --platform xen --name gone -- /bin/busybox sleep 100 & monitor=$!
+    for i in $(seq 50); do xl domid gone.1 >/dev/null 2>&1 && break; usleep 200000; done
+    kill -9 $monitor; wait; xl domid gone.1 >/dev/null || exit 1; offshoot ps 2>/dev/null; ! xl domid gone.1 >/dev/null 2>&1"#;
+/// A family that is told to end leaves nothing.
+const TOLD: &str = r#"
+    offshoot run --platform xen --name told -- /bin/busybox sleep 100 & monitor=$!
+    for i in $(seq 50); do xl domid told.1 >/dev/null 2>&1 && break; usleep 200000; done
+    kill -TERM $monitor; wait $monitor; test $? = 143"#;
+
 const TESTS: [Test; 8] = [
     Test { name: "xenctl", line: "xenctl-selftest", seconds: 120 },
     Test {
