@@ -100,9 +100,9 @@ core::arch::global_asm!(
     "rdmsr",
     "orl $0x901, %eax",
     "wrmsr",
-    // PG, WP, NE, MP, PE; not EM, not TS.
+    // PG, AM, WP, NE, MP, PE; not EM, not TS.
     "movl %cr0, %eax",
-    "orl $0x80010023, %eax",
+    "orl $0x80050023, %eax",
     "andl $~0xc, %eax",
     "movl %eax, %cr0",
     "lgdt offshoot_boot_gdtr + 0x80000000",
