@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 /// The suite wants the program and its configuration in one folder that it may write to, and the tests in another.
 const RUN: &str = "cp -r /suite/testsuite /work/testsuite && mkdir /work/bin && cp /usr/bin/busybox /work/bin && \
-    cp /suite/config /work/bin/.config && cd /work/testsuite && exec ./runtest -v \"$1\"";
+    cp /suite/config /work/bin/.config && cd /work/testsuite && bindir=/work/bin exec ./runtest -v \"$1\"";
 
 /// What needs the whole source tree, which is no matter of compatibility.
 const LEFT_OUT: [&str; 1] = ["all_sourcecode"];

@@ -91,7 +91,7 @@ pub struct Seen {
 }
 
 /// The record that says whether a job with many records came to its end.
-const END: &str = "(ends)";
+pub const END: &str = "(ends)";
 /// How much of an output is kept.
 const KEPT: usize = 6000;
 

@@ -9,8 +9,8 @@ use platform::{Backing, MemError, Platform, Prot};
 
 use super::vma::{OnFork, Source, Totals, Vma, VmaSet};
 
-/// Most mappings (vm.max_map_count's default).
-const MAX_MAPS: usize = 65_530;
+/// Most mappings: vm.max_map_count's default, less what a platform that is bounded by it itself keeps for its own.
+const MAX_MAPS: usize = 65_530 - 1024;
 
 /// Where a new mapping may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
