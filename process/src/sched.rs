@@ -347,8 +347,9 @@ pub(crate) const HOOKS: vfs::host::Hooks = vfs::host::Hooks {
 /// `vfs::host::Block` of this kernel.
 pub(crate) fn block_for_host(key: u32, done: &mut dyn FnMut() -> bool) {
     let k = kernel();
-    // Alone, the thread waits where it stands: nothing but the reply can help it.
-    while key == EV_REPLY && !k.sched.others_ready() {
+    // Alone, the thread waits where it stands: nothing but the reply can help it. (What waits for a request slot is helped
+    // by those who hold them.)
+    while key == EV_REPLY && !k.sched.others_ready() && !k.host.starving() {
         k.platform.wait_reply(done);
         if done() {
             return;

@@ -55,6 +55,8 @@ pub struct Host {
     control: Mutex<RegionView>,
     family: RegionView,
     side: Mutex<MemberSide>,
+    /// Threads that wait for a free request slot.
+    starving: AtomicU32,
     pub(crate) regions: crate::region::Table,
     hooks: Hooks,
     watches: Mutex<BTreeMap<u32, Vec<Weak<dyn Watch>>>>,
@@ -74,6 +76,7 @@ impl Host {
             control: Mutex::new(Rank::Channel, platform.control()),
             family: platform.family(),
             side: Mutex::new(Rank::Channel, MemberSide::new()),
+            starving: AtomicU32::new(0),
             regions: crate::region::Table::new(),
             hooks,
             watches: Mutex::new(Rank::Leaf, BTreeMap::new()),
@@ -88,6 +91,8 @@ impl Host {
     pub fn rebind(&self) {
         *self.control.lock() = self.platform.control();
         *self.side.lock() = MemberSide::new();
+        // Only the thread that cloned is here.
+        self.starving.store(0, Ordering::SeqCst);
         self.next_epoch();
     }
 
@@ -204,7 +209,9 @@ impl Host {
             slot.is_some()
         };
         if !try_alloc() {
+            self.starving.fetch_add(1, Ordering::SeqCst);
             (self.hooks.block)(EV_REPLY, &mut try_alloc);
+            self.starving.fetch_sub(1, Ordering::SeqCst);
         }
         Outgoing {
             host: self,
@@ -215,6 +222,19 @@ impl Host {
             sent: false,
             alone: false,
         }
+    }
+
+    /// Gives a slot back. Whoever waits for one is woken: no event tells of it.
+    fn free(&self, control: &RegionView, slot: u32) {
+        self.side.lock().free(control, slot);
+        if self.starving() {
+            (self.hooks.wake)(EV_REPLY);
+        }
+    }
+
+    /// True while a thread waits for a free request slot: then others must run on, as they hold the slots.
+    pub fn starving(&self) -> bool {
+        self.starving.load(Ordering::SeqCst) > 0
     }
 
     /// A request without data.
@@ -349,7 +369,7 @@ impl<'h> Outgoing<'h> {
 impl Drop for Outgoing<'_> {
     fn drop(&mut self) {
         if !self.sent {
-            self.host.side.lock().free(&self.control, self.slot);
+            self.host.free(&self.control, self.slot);
         }
     }
 }
@@ -424,6 +444,6 @@ impl Answer<'_> {
 
 impl Drop for Answer<'_> {
     fn drop(&mut self) {
-        self.host.side.lock().free(&self.control, self.slot);
+        self.host.free(&self.control, self.slot);
     }
 }
