@@ -14,7 +14,7 @@ use super::cpio::Archive;
 use crate::repo::Repo;
 
 /// Counts up when the files are made differently.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 const INIT: &str = include_str!("../../lab/init");
 const AGENT: &str = include_str!("../../lab/agent");
 
@@ -162,12 +162,17 @@ fn decompress(mut command: Command, content: &[u8]) -> Result<Vec<u8>> {
 
 fn initramfs(root: &Path) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
-    let dirs = "bin sbin dev proc sys run tmp root lab modules etc etc/xen usr usr/bin usr/sbin usr/lib usr/lib/xen-4.17 \
+    let dirs = "dev proc sys run tmp root lab modules etc etc/xen usr usr/bin usr/sbin usr/lib usr/lib/xen-4.17 \
                 usr/lib/xen-4.17/bin usr/lib/x86_64-linux-gnu var var/lib var/lib/xen var/log var/log/xen";
     dirs.split_whitespace().for_each(|dir| archive.directory(dir));
-    for (link, target) in
-        [("lib", "usr/lib"), ("lib64", "usr/lib64"), ("var/run", "/run"), ("var/lock", "/run/lock")]
-    {
+    for (link, target) in [
+        ("bin", "usr/bin"),
+        ("sbin", "usr/sbin"),
+        ("lib", "usr/lib"),
+        ("lib64", "usr/lib64"),
+        ("var/run", "/run"),
+        ("var/lock", "/run/lock"),
+    ] {
         archive.link(link, target);
     }
     archive.directory("usr/lib64");
@@ -178,10 +183,10 @@ fn initramfs(root: &Path) -> Result<Vec<u8>> {
     archive.file("etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n");
 
     let busybox = root.join("bin/busybox");
-    archive.file("bin/busybox", 0o755, &read(&busybox)?);
+    archive.file("usr/bin/busybox", 0o755, &read(&busybox)?);
     let list = Command::new(&busybox).arg("--list").output().context("cannot run busybox")?;
     for applet in String::from_utf8_lossy(&list.stdout).lines().filter(|name| *name != "busybox") {
-        archive.link(&format!("bin/{applet}"), "busybox");
+        archive.link(&format!("usr/bin/{applet}"), "busybox");
     }
     modules(root, &mut archive)?;
 

@@ -35,6 +35,8 @@ pub struct Settings {
     pub ports: Vec<(u16, u16)>,
     /// More words for Xen's command line.
     pub xen_options: String,
+    /// Whether it outlives this program; otherwise it ends with it, however that happens.
+    pub keep: bool,
 }
 
 /// A machine that runs.
@@ -76,10 +78,12 @@ impl Machine {
         }
         let agent = free_port()?;
         let log = File::create(place.qemu_log()).context("cannot make QEMU's log")?;
-        let mut command = Command::new("qemu-system-x86_64");
+        let mut command = Command::new("setpriv");
+        let fate = if settings.keep { "keep" } else { "TERM" };
+        command.args(["--pdeathsig", fate, "qemu-system-x86_64"]);
         command.args(arguments(place, base, shares, settings, agent)?);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
-        let child = command.spawn().context("cannot run qemu-system-x86_64 (Debian's qemu-system-x86)")?;
+        let child = command.spawn().context("cannot run setpriv (Debian's util-linux)")?;
         let pid = Pid::from_child(&child);
         fs::write(place.running(), format!("{}\n{agent}\n", child.id()))
             .context("cannot note the machine")?;

@@ -95,13 +95,13 @@ pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
     let place = Place::open(&cache, &name)?;
     match action {
         Action::Up => {
-            let lab = Lab::open(repo, &cache, place, options)?;
+            let lab = Lab::open(repo, &cache, place, options, true)?;
             let port = lab.machine.agent;
             eprintln!("lab `{name}` is up; its agent is at 127.0.0.1:{port}; `cargo xtask lab down` ends it");
             Ok(0)
         }
         Action::Run { timeout, command } => {
-            let lab = Lab::open(repo, &cache, place, options)?;
+            let lab = Lab::open(repo, &cache, place, options, false)?;
             let mut job = Job::new(command);
             job.timeout = timeout.map(Duration::from_secs);
             let outcome = lab.run(&job);
@@ -109,7 +109,7 @@ pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
             Ok(outcome?.status)
         }
         Action::Shell => {
-            let lab = Lab::open(repo, &cache, place, options)?;
+            let lab = Lab::open(repo, &cache, place, options, false)?;
             let outcome = terminal::shell(&lab.place);
             lab.close();
             outcome.map(|()| 0)
@@ -127,7 +127,7 @@ pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
             Ok(0)
         }
         Action::Test { only } => {
-            let lab = Lab::open(repo, &cache, place, options)?;
+            let lab = Lab::open(repo, &cache, place, options, false)?;
             let outcome = test::run(repo, &lab, only);
             let faults = lab.emulation_faults();
             lab.close();
@@ -142,7 +142,7 @@ pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
 
 impl Lab {
     /// The lab of this place with fresh programs in it, booted if it is not up.
-    fn open(repo: &Repo, cache: &Cache, place: Place, options: &Options) -> Result<Lab> {
+    fn open(repo: &Repo, cache: &Cache, place: Place, options: &Options, keep: bool) -> Result<Lab> {
         setup::run(setup::Need::Lab)?;
         let progress = Progress::stderr();
         if !options.no_build {
@@ -163,6 +163,7 @@ impl Lab {
             icount: options.icount,
             ports: options.publish.clone(),
             xen_options: options.xen_options.clone(),
+            keep,
         };
         let mut shares: Vec<&Path> = vec![&repo.root, cache.dir()];
         if !repo.target.starts_with(&repo.root) {
