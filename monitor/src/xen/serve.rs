@@ -47,6 +47,14 @@ pub fn doors_rang(fam: &mut Family) {
 /// Carries out what became due: kills, ends, and a look at which domains there are.
 pub fn attend(fam: &mut Family) {
     let Backend::Xen(host) = &mut fam.backend else { return };
+    if host.next_look().is_zero() {
+        // A question whose ring nobody heard (a domain that was being bound, a port used again) is found here.
+        let ids: Vec<u32> = host.domains.keys().copied().collect();
+        for id in ids {
+            serve(fam, id);
+        }
+    }
+    let Backend::Xen(host) = &mut fam.backend else { return };
     let broken = host.look();
     let crashes = std::mem::take(&mut host.crashes);
     for (place, report) in crashes {
