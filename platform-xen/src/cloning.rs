@@ -193,6 +193,7 @@ fn become_child() -> Identity {
         panic::die(format_args!("a clone found no identity in its control region"));
     };
     random::seed(&identity.entropy);
+    space::clone::prefetch(&context::places());
     space::clone::drop_tokens();
     cpu::flush_app();
     identity

@@ -185,6 +185,14 @@ pub fn load_after_clone() {
     }
 }
 
+/// Where the app of the running context goes on, its stack, and its thread's own memory.
+pub fn places() -> [usize; 3] {
+    let id = percpu::this().current.get();
+    // SAFETY: the frame of a context that made a system call.
+    let frame = unsafe { &*(frame_at(id) as *const TrapFrame) };
+    [frame.rip as usize, frame.rsp as usize, current_fs()]
+}
+
 /// Frames of stacks that a clone need not copy, in order: what is unused of this one, and all of others, which do not exist
 /// in the child.
 pub fn not_worth_copying(rsp: usize) -> Vec<u32> {

@@ -19,6 +19,8 @@ fn info(frame: &TrapFrame, mapped: bool) -> SigInfo {
     match frame.trapno {
         TRAP_PAGE_FAULT => match hint {
             Some((SIGBUS, code)) => SigInfo::fault(SIGBUS, code, frame.fault_addr),
+            // No memory for a page that is mapped: what Linux's OOM killer does.
+            Some((SIGKILL, _)) => SigInfo::new(SIGKILL, SI_KERNEL),
             _ => {
                 let code = if mapped { SEGV_ACCERR } else { SEGV_MAPERR };
                 SigInfo::fault(SIGSEGV, code, frame.fault_addr)

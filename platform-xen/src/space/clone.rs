@@ -62,3 +62,8 @@ pub fn become_child(token: u64) {
 pub fn drop_tokens() {
     SPACE.lock().drop_tokens();
 }
+
+/// In the child, once the door may be used: what it will touch first.
+pub fn prefetch(addrs: &[usize]) {
+    SPACE.lock().prefetch(addrs);
+}

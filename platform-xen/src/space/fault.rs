@@ -33,7 +33,7 @@ impl Space {
         if entry == 0 {
             self.first_touch(page, start, &vma, access)
         } else if entry & REMOTE != 0 {
-            self.pull(page, &vma)
+            self.pull(page)
         } else if access == Access::Fetch && entry & GRANT != 0 {
             self.empty(page, page + PAGE_SIZE);
             self.first_touch(page, start, &vma, access)
@@ -146,41 +146,55 @@ impl Space {
     }
 
     /// Copies an ancestor's page, and those around it that are the same ancestor's.
-    fn pull(&mut self, page: usize, vma: &Vma) -> Result<(), Bad> {
+    fn pull(&mut self, page: usize) -> Result<(), Bad> {
         let token = self.frames.token_of(tables::frame(self.get(page))).ok_or(Bad::NoMemory)?;
-        let (mut start, mut end) = (page, page + PAGE_SIZE);
-        let low = page & !(PULL * PAGE_SIZE - 1);
-        while start > low && self.is_remote(start - PAGE_SIZE, vma.prot, token) {
-            start -= PAGE_SIZE;
-        }
-        while end < low + PULL * PAGE_SIZE && self.is_remote(end, vma.prot, token) {
-            end += PAGE_SIZE;
-        }
-        let mut gfns = [0u64; PULL];
-        let mut count = 0;
-        for addr in (start..end).step_by(PAGE_SIZE) {
-            gfns[count] = tables::frame(self.get(addr)).into();
-            count += 1;
-        }
+        let mut pages = Pages::default();
+        self.gather(token, page, PULL, &mut pages);
         // If there is no memory for all, there may be for the one.
-        let one = (page - start) / PAGE_SIZE;
-        let here = self.take_over(token, start, &gfns[..count], vma)
+        let here = self.take_over(token, &pages)
             || self.get(page) & REMOTE == 0
-            || self.take_over(token, page, &gfns[one..=one], vma);
+            || self.take_over(token, &Pages { list: [page; PULL], len: 1 });
         self.drop_tokens();
         if here { Ok(()) } else { Err(Bad::NoMemory) }
     }
 
-    /// True when the page is an ancestor's, of this token, in a range with these rights.
-    fn is_remote(&self, addr: usize, prot: Prot, token: u64) -> bool {
-        let entry = self.get(addr);
-        entry & REMOTE != 0
-            && self.frames.token_of(tables::frame(entry)) == Some(token)
-            && self.vmas.at(addr).is_some_and(|(_, vma)| vma.prot == prot)
+    /// Copies what a clone touches first: the blocks of these addresses, in one go. What fails comes at the touch.
+    pub(super) fn prefetch(&mut self, addrs: &[usize]) {
+        let ours = |addr: &&usize| APP.0 <= **addr && **addr < APP.1;
+        let token = addrs.iter().filter(ours).find_map(|addr| {
+            let entry = self.get(*addr);
+            if entry & REMOTE == 0 { None } else { self.frames.token_of(tables::frame(entry)) }
+        });
+        let Some(token) = token else { return };
+        let mut pages = Pages::default();
+        for addr in addrs.iter().filter(ours) {
+            self.gather(token, *addr, PULL / addrs.len(), &mut pages);
+        }
+        self.take_over(token, &pages);
     }
 
-    /// Populates and copies remote frames of pages from `start` on; false when that fails as a whole.
-    fn take_over(&mut self, token: u64, start: usize, gfns: &[u64], vma: &Vma) -> bool {
+    /// Adds the remote pages of a token in the aligned block of `block` pages (or the power of two below) around an address.
+    fn gather(&self, token: u64, addr: usize, block: usize, pages: &mut Pages) {
+        let block = (1 << block.ilog2()) * PAGE_SIZE;
+        let start = addr & !(block - 1);
+        for at in (start..start + block).step_by(PAGE_SIZE) {
+            let entry = self.get(at);
+            let wanted = entry & REMOTE != 0 && self.frames.token_of(tables::frame(entry)) == Some(token);
+            if wanted && pages.len < PULL && !pages.list[..pages.len].contains(&at) {
+                pages.list[pages.len] = at;
+                pages.len += 1;
+            }
+        }
+    }
+
+    /// Populates and copies remote frames of pages; false when that fails for some.
+    fn take_over(&mut self, token: u64, pages: &Pages) -> bool {
+        let pages = &pages.list[..pages.len];
+        let mut gfns = [0u64; PULL];
+        for (gfn, page) in gfns.iter_mut().zip(pages) {
+            *gfn = tables::frame(self.get(*page)).into();
+        }
+        let gfns = &gfns[..pages.len()];
         let got = hypercall::populate(gfns);
         let mut good = 0;
         if got == gfns.len() {
@@ -199,11 +213,25 @@ impl Space {
             // SAFETY: nobody uses these.
             unsafe { hypercall::unpopulate(&gfns[good..got]) };
         }
-        for (i, gfn) in gfns[..good].iter().enumerate() {
+        for (page, gfn) in pages.iter().zip(&gfns[..good]) {
             self.frames.adopt(*gfn as u32);
-            // The entry is there: its table is too.
-            let _ = self.set_own(start + i * PAGE_SIZE, *gfn as u32, vma);
+            if let Some((_, vma)) = self.vmas.at(*page) {
+                // The entry is there: its table is too.
+                let _ = self.set_own(*page, *gfn as u32, &vma);
+            }
         }
         good == gfns.len()
+    }
+}
+
+/// Pages to be copied.
+struct Pages {
+    list: [usize; PULL],
+    len: usize,
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self { list: [0; PULL], len: 0 }
     }
 }
