@@ -1,6 +1,7 @@
 //! `lab`: a real Xen on any machine, in an emulated one, and commands in its dom0.
 
 mod base;
+mod bench;
 mod cpio;
 mod job;
 mod machine;
@@ -70,6 +71,8 @@ pub enum Action {
     Log,
     /// End the lab.
     Down,
+    /// Measure a program whose processes are domains, beside the same one on dom0's Linux.
+    Bench,
     /// Run the tests that need Xen; the last line is `N passed, N failed`.
     Test {
         /// Only the tests whose names contain one of these words.
@@ -125,6 +128,12 @@ pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
                 None => eprintln!("lab `{name}` is not up"),
             }
             Ok(0)
+        }
+        Action::Bench => {
+            let lab = Lab::open(repo, &cache, place, options, false)?;
+            let outcome = bench::run(repo, &lab);
+            lab.close();
+            outcome.map(|()| 0)
         }
         Action::Test { only } => {
             let lab = Lab::open(repo, &cache, place, options, false)?;
