@@ -71,9 +71,10 @@ fn section(run: &Value, suite: &Value) -> String {
         all.add(record);
     }
     let mut part = format!(
-        "\n## {}, {} platform\n\n{}, version {}, on {}.\n\n\
+        "\n## {}{}, {} platform\n\n{}, version {}, on {}.\n\n\
          | area | passes natively | of those here | rate | fails natively | skipped |\n|---|---:|---:|---:|---:|---:|\n",
         text(&suite["title"]).replacen("the ", "The ", 1),
+        if suite["whole"] == Value::Bool(false) { " (a part)" } else { "" },
         text(&run["platform"]),
         text(&run["date"]),
         text(&suite["version"]),
