@@ -14,7 +14,7 @@ use super::cpio::Archive;
 use crate::repo::Repo;
 
 /// Counts up when the files are made differently.
-const LAYOUT: u32 = 3;
+const LAYOUT: u32 = 4;
 const INIT: &str = include_str!("../../lab/init");
 const AGENT: &str = include_str!("../../lab/agent");
 
@@ -179,6 +179,11 @@ fn initramfs(root: &Path) -> Result<Vec<u8>> {
     archive.file("init", 0o755, INIT.as_bytes());
     archive.file("agent", 0o755, AGENT.as_bytes());
     archive.file("etc/xen/xl.conf", 0o644, b"autoballoon=\"off\"\n");
+    // What programs of any Debian may read, and the differential cases do.
+    ["usr/include", "usr/include/linux", "etc/skel"].iter().for_each(|dir| archive.directory(dir));
+    archive.file("usr/include/linux/xen.h", 0o644, b"/* none */\n");
+    archive.file("etc/skel/.profile", 0o644, b"# none\n");
+    archive.file("etc/services", 0o644, b"http\t\t80/tcp\t\twww\n");
     archive.file("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n");
     archive.file("etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n");
 
