@@ -34,7 +34,7 @@ const ARGUMENTS: [(&str, &str); 3] = [
 ];
 
 /// Every how many tests of the interfaces one belongs to the short part.
-const SHORT: usize = 12;
+const SHORT: usize = 20;
 
 /// Fetches and compiles it.
 pub fn prepare(cache: &Cache, progress: &Progress) -> Result<Suite> {
