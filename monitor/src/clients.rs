@@ -196,7 +196,7 @@ impl Family {
         json!({
             "name": self.config.name,
             "monitor": std::process::id(),
-            "uptime_ns": self.uptime_ns(),
+            "uptime_ns": self.started.elapsed().as_nanos() as u64,
             "command": command,
             "processes": processes,
         })

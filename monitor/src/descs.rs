@@ -54,7 +54,7 @@ impl DescTable {
     }
 
     /// A new description held by `pid`. When the table is full (ENFILE) the body comes back for release.
-    pub fn open(&mut self, pid: u32, body: Body, flags: u32) -> Result<u32, (Errno, Body)> {
+    pub fn open(&mut self, pid: u32, body: Body, flags: u32) -> Result<u32, Box<(Errno, Body)>> {
         let n = match self.free.pop() {
             Some(n) => n,
             None if self.descs.len() < MAX_DESCS as usize => {
@@ -62,7 +62,7 @@ impl DescTable {
                 self.generations.push(0);
                 self.descs.len() as u32 - 1
             }
-            None => return Err((Errno::ENFILE, body)),
+            None => return Err(Box::new((Errno::ENFILE, body))),
         };
         let generation = self.generations[n as usize].wrapping_add(1);
         self.generations[n as usize] = generation;

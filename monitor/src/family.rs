@@ -10,6 +10,7 @@ use protocol::ring::{Ring, Side};
 
 use crate::backend::Backend;
 use crate::clients::Clients;
+use crate::clock;
 use crate::config::Config;
 use crate::descs::{Body, DescTable};
 use crate::events::{Bell, EventsRegion};
@@ -53,7 +54,7 @@ pub struct Family {
     pub suspended: bool,
     /// Wait status of the first program, when it has ended.
     pub ended: Option<u32>,
-    started: Instant,
+    pub started: Instant,
     pub fs: fs::Server,
     pub pipes: objects::Server,
     pub net: net::Server,
@@ -108,14 +109,15 @@ impl Family {
         Ok(fam)
     }
 
-    /// Nanoseconds since the family's start.
+    /// Nanoseconds since the host's start, as CLOCK_BOOTTIME has it for members too; proc_uptime(5).
     pub fn uptime_ns(&self) -> u64 {
-        self.started.elapsed().as_nanos() as u64
+        clock::boot_ns()
     }
 
     /// A new description held by `pid`; on failure the body is released.
     pub fn open_desc(&mut self, pid: u32, body: Body, flags: u32) -> Result<u32, Errno> {
-        self.descs.open(pid, body, flags).map_err(|(errno, body)| {
+        self.descs.open(pid, body, flags).map_err(|refused| {
+            let (errno, body) = *refused;
             self.release(body);
             errno
         })

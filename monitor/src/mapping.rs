@@ -30,7 +30,7 @@ pub trait Pages {
     /// Where it begins; every byte of it can be accessed for as long as `self` lives.
     fn base(&self) -> NonNull<u8>;
     /// Size in bytes.
-    fn len(&self) -> usize;
+    fn size(&self) -> usize;
     /// These bytes are about to be accessed.
     fn need(&self, off: usize, len: usize);
 }
@@ -61,7 +61,7 @@ impl Mapped {
 
     /// A view of pages that appear when they are needed.
     pub fn of_pages(pages: Rc<dyn Pages>) -> Self {
-        Self { ptr: pages.base(), len: pages.len(), pages: Some(pages) }
+        Self { ptr: pages.base(), len: pages.size(), pages: Some(pages) }
     }
 
     /// Address of byte `off`, of which `len` bytes must exist.

@@ -8,6 +8,7 @@ use protocol::family::{self, DescState, ProcIds};
 use protocol::{PROTOCOL_VERSION, SharedMem};
 use rustix::fs::{SealFlags, fcntl_add_seals};
 
+use crate::clock;
 use crate::mapping::Mapped;
 use crate::regions::{Backing, Memory};
 
@@ -26,7 +27,8 @@ impl FamilyRegion {
         }
         let me = Self { mem, backing };
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        me.mem.u64_at(family::BOOT_WALL_NS).store(wall.as_nanos() as u64, Ordering::Relaxed);
+        let boot = (wall.as_nanos() as u64).saturating_sub(clock::boot_ns());
+        me.mem.u64_at(family::BOOT_WALL_NS).store(boot, Ordering::Relaxed);
         me.mem.u64_at(family::FS_GENERATION).store(1, Ordering::Relaxed);
         me.mem.u32_at(family::VERSION).store(PROTOCOL_VERSION, Ordering::Release);
         Ok(me)

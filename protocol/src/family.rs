@@ -10,7 +10,7 @@ pub const VERSION: usize = 0;
 pub const MONITOR_AWAKE: usize = 4;
 /// Offset: generation of names and attributes; changes whenever any cached path or attribute may be stale (u64).
 pub const FS_GENERATION: usize = 8;
-/// Offset: wall-clock time of the family's start in nanoseconds (u64).
+/// Offset: wall-clock time of the host's start in nanoseconds (u64).
 pub const BOOT_WALL_NS: usize = 16;
 /// Offset: 1 when the family is traced (u32).
 pub const TRACE: usize = 24;

@@ -12,7 +12,7 @@ use protocol::xen::{
 };
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::hyper::Window;
+use super::window::Window;
 use crate::mapping::{Mapped, Pages};
 
 /// The door of one domain.
@@ -34,7 +34,7 @@ impl Pages for Whole {
     fn base(&self) -> NonNull<u8> {
         self.0.base()
     }
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         self.0.len()
     }
     fn need(&self, _off: usize, _len: usize) {}

@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::ptr::NonNull;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use abi::Errno;
@@ -11,15 +10,17 @@ use protocol::xen::{DOOR_GFN, DOOR_PAGES};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
-use super::hyper::{Built, Grants, Hypervisor, Status, Window};
+use super::fake_window::FakeWindow;
+use super::hyper::{Built, Grants, Hypervisor, Status};
 use super::pages::PAGE;
+use super::window::Window;
 
 /// Frames of a domain's file.
 const FRAMES: u64 = 1 << 20;
 
 /// One domain as the test sees it.
 pub struct FakeDomain {
-    memory: OwnedFd,
+    pub(super) memory: OwnedFd,
     pub populated: BTreeSet<u64>,
     /// Grant entries: to whom, which frame, writable.
     pub entries: BTreeMap<u32, (u32, u64, bool)>,
@@ -99,78 +100,6 @@ impl Fake {
 
     fn table(&self, domain: u32) -> Box<dyn Grants> {
         Box::new(FakeGrants { fake: self.clone(), domain })
-    }
-}
-
-struct FakeWindow {
-    fake: Fake,
-    base: NonNull<u8>,
-    len: usize,
-}
-
-impl FakeWindow {
-    fn new(fake: &Fake, pages: usize) -> Self {
-        let len = pages * PAGE;
-        // SAFETY: a new mapping at a place that the host chooses.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                len,
-                libc::PROT_NONE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        assert_ne!(base, libc::MAP_FAILED);
-        Self { fake: fake.clone(), base: NonNull::new(base.cast()).expect("an address"), len }
-    }
-}
-
-impl Window for FakeWindow {
-    fn base(&self) -> NonNull<u8> {
-        self.base
-    }
-    fn len(&self) -> usize {
-        self.len
-    }
-    fn map(&self, page: usize, domain: u32, gfns: &[u64]) -> Result<(), Errno> {
-        let state = self.fake.state.borrow();
-        let d = state.domains.get(&domain).ok_or(Errno::ESRCH)?;
-        for (i, gfn) in gfns.iter().enumerate() {
-            assert!((page + i) * PAGE < self.len, "outside of a window");
-            if !d.populated.contains(gfn) {
-                return Err(Errno::EINVAL);
-            }
-            // SAFETY: the page is the window's.
-            let at = unsafe {
-                libc::mmap(
-                    self.base.as_ptr().add((page + i) * PAGE).cast(),
-                    PAGE,
-                    libc::PROT_READ | libc::PROT_WRITE,
-                    libc::MAP_SHARED | libc::MAP_FIXED,
-                    d.memory.as_raw_fd(),
-                    (*gfn as usize * PAGE) as i64,
-                )
-            };
-            assert_ne!(at, libc::MAP_FAILED);
-        }
-        Ok(())
-    }
-    fn unmap(&self, page: usize, pages: usize) -> Result<(), Errno> {
-        // SAFETY: the pages are the window's.
-        let ret = unsafe {
-            libc::mprotect(self.base.as_ptr().add(page * PAGE).cast(), pages * PAGE, libc::PROT_NONE)
-        };
-        assert_eq!(ret, 0);
-        Ok(())
-    }
-}
-
-impl Drop for FakeWindow {
-    fn drop(&mut self) {
-        // SAFETY: made by `new`, and nobody has it any more.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
     }
 }
 

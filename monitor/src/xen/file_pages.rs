@@ -11,8 +11,8 @@ use rustix::fs::fstat;
 use rustix::io::{pread, pwrite};
 
 use super::holder::{Frame, Holder};
-use super::hyper::Window;
 use super::pages::PAGE;
+use super::window::{Window, fetch, store};
 
 /// Pages of one window.
 const CHUNK: u64 = 256;
@@ -110,7 +110,7 @@ impl FilePages {
         let frame = self.holder.frame()?;
         let window = self.window(page / CHUNK)?;
         window.map((page % CHUNK) as usize, self.holder.domain(), &[frame.gfn])?;
-        store(&*window, page % CHUNK, &bytes);
+        store(&*window, (page % CHUNK) as usize, &bytes);
         self.pages.borrow_mut().insert(page, Page { frame: frame.clone(), written: write });
         Ok(frame)
     }
@@ -127,7 +127,7 @@ impl FilePages {
         for (page, p) in pages.range_mut(range).filter(|(_, p)| p.written) {
             let start = page * PAGE as u64;
             let end = size.min(start + PAGE as u64);
-            let bytes = fetch(&*self.window(page / CHUNK)?, page % CHUNK);
+            let bytes = fetch(&*self.window(page / CHUNK)?, (page % CHUNK) as usize);
             let mut done = start;
             while done < end {
                 let part = &bytes[(done - start) as usize..(end - start) as usize];
@@ -149,7 +149,7 @@ impl FilePages {
         let known: Vec<u64> = self.pages.borrow().range(touched(off, len)).map(|(n, _)| *n).collect();
         for page in known {
             if let (Ok(bytes), Ok(window)) = (self.load(page), self.window(page / CHUNK)) {
-                store(&*window, page % CHUNK, &bytes);
+                store(&*window, (page % CHUNK) as usize, &bytes);
             }
         }
         self.remember();
@@ -216,25 +216,6 @@ fn state(stat: &rustix::fs::Stat) -> (i64, u64, u64) {
 fn touched(off: u64, len: u64) -> std::ops::Range<u64> {
     let end = off.saturating_add(len);
     off / PAGE as u64..end.div_ceil(PAGE as u64)
-}
-
-fn store(window: &dyn Window, page: u64, bytes: &[u8; PAGE]) {
-    // SAFETY: the page lies in the window and is mapped; members that have it too tolerate tearing, as the file's own
-    // pages on a host do.
-    unsafe {
-        let to = window.base().add(page as usize * PAGE);
-        std::ptr::copy_nonoverlapping(bytes.as_ptr(), to.as_ptr(), PAGE);
-    }
-}
-
-fn fetch(window: &dyn Window, page: u64) -> [u8; PAGE] {
-    let mut bytes = [0; PAGE];
-    // SAFETY: as for `store`.
-    unsafe {
-        let from = window.base().add(page as usize * PAGE);
-        std::ptr::copy_nonoverlapping(from.as_ptr(), bytes.as_mut_ptr(), PAGE);
-    }
-    bytes
 }
 
 fn errno(e: rustix::io::Errno) -> Errno {

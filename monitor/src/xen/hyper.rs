@@ -1,22 +1,11 @@
 //! What the backend needs of Xen: a small set of calls, so that everything above them is tested without Xen.
 
 use std::os::fd::BorrowedFd;
-use std::ptr::NonNull;
 use std::rc::Rc;
 
 use abi::Errno;
 
-/// A window of pages onto frames of domains.
-pub trait Window {
-    /// Its first byte; it stays there as long as the window lives.
-    fn base(&self) -> NonNull<u8>;
-    /// Bytes of it.
-    fn len(&self) -> usize;
-    /// Maps frames of a domain at consecutive pages where nothing is mapped yet.
-    fn map(&self, page: usize, domain: u32, gfns: &[u64]) -> Result<(), Errno>;
-    /// Makes a hole of these pages again.
-    fn unmap(&self, page: usize, pages: usize) -> Result<(), Errno>;
-}
+use super::window::Window;
 
 /// A domain's grant table, written from outside.
 pub trait Grants {

@@ -1,6 +1,7 @@
 //! The Xen platform's backend: members are PVH domains, which the monitor builds, serves and ends from dom0.
 //!
-//! docs/xen.md has the mechanisms. Here, by file: `hyper` what is needed of Xen, `real` that over `xenctl`; `holder` the
+//! docs/xen.md has the mechanisms. Here, by file: `hyper` what is needed of Xen, `real` that over `xenctl`,
+//! `window` its pages in our address space; `holder` the
 //! domain that owns the pages of regions, `pages` and `file_pages` what those pages hold; `door` and `serve` what members
 //! ask for; `tokens` and `clone` copy-on-write; `host` the domains and the pool of shells; `end` how they go.
 
@@ -11,6 +12,8 @@ mod door;
 mod end;
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod fake_window;
 pub mod file_pages;
 mod holder;
 mod host;
@@ -23,6 +26,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod window;
 
 pub use holder::Holder;
 pub use host::Host;

@@ -10,7 +10,7 @@ use abi::Errno;
 
 use super::file_pages::FilePages;
 use super::holder::{Frame, Holder};
-use super::hyper::Window;
+use super::window::{self, Window};
 use crate::mapping;
 
 /// Bytes of a page.
@@ -112,8 +112,7 @@ impl Memory {
             self.set_mapped(page, false);
         }
         self.map(page, frame.gfn)?;
-        // SAFETY: the page lies in the window and is mapped; nobody else has it yet.
-        unsafe { self.window.base().add(page * PAGE).write_bytes(0, PAGE) };
+        window::store(&*self.window, page, &[0; PAGE]);
         self.frames.borrow_mut().insert(page, frame.clone());
         Ok(frame)
     }
@@ -145,7 +144,7 @@ impl mapping::Pages for Pages {
             Body::File(_) => NonNull::dangling(),
         }
     }
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         match &self.body {
             Body::Memory(m) => m.window.len(),
             Body::File(_) => 0,

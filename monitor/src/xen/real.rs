@@ -15,8 +15,9 @@ use xenctl::grant::Access;
 use xenctl::names::{Identity, publish, rename, withdraw};
 use xenctl::{DomId, DomainConfig, Error, EventChannels, ForeignMap, GrantRef, GrantTable, Store, Xen};
 
-use super::hyper::{Built, Grants, Hypervisor, Status, Window};
+use super::hyper::{Built, Grants, Hypervisor, Status};
 use super::sweep::{Owner, sweep_with};
+use super::window::Window;
 use crate::report::say;
 
 /// Xen from this dom0.

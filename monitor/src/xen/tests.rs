@@ -32,13 +32,13 @@ struct Guest {
 }
 
 /// A window that the test looks at a domain's memory through.
-struct Look(Rc<dyn super::hyper::Window>);
+struct Look(Rc<dyn super::window::Window>);
 
 impl Pages for Look {
     fn base(&self) -> std::ptr::NonNull<u8> {
         self.0.base()
     }
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         self.0.len()
     }
     fn need(&self, _off: usize, _len: usize) {}

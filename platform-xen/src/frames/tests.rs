@@ -211,11 +211,7 @@ proptest! {
             match what {
                 0..=2 => family.write(m, page, value),
                 3 => family.unmap(m, page),
-                4 => {
-                    if family.members[m].pages.get(&page).is_some_and(|e| e.remote) {
-                        family.pull(m, page);
-                    }
-                }
+                4 if family.members[m].pages.get(&page).is_some_and(|e| e.remote) => family.pull(m, page),
                 5 | 6 if alive.len() < 8 => family.fork(m),
                 7 if alive.len() > 1 => family.end(m),
                 _ => {}

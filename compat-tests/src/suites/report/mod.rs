@@ -77,7 +77,7 @@ impl Figures {
 
     /// What of the native passes passes here, in percent, rounded down to a tenth.
     pub fn rate(&self) -> f64 {
-        if self.native == 0 { 100.0 } else { (self.here * 1000 / self.native) as f64 / 10.0 }
+        (self.here * 1000).checked_div(self.native).map_or(100.0, |permille| permille as f64 / 10.0)
     }
 }
 

@@ -35,7 +35,8 @@ impl Row {
     }
 
     fn line(&self, name: &str) -> String {
-        let rate = if self.native == 0 { 100.0 } else { (self.here * 1000 / self.native) as f64 / 10.0 };
+        let rate =
+            (self.here * 1000).checked_div(self.native).map_or(100.0, |permille| permille as f64 / 10.0);
         format!(
             "| {name} | {} | {} | {rate:.1} % | {} | {} |\n",
             self.native, self.here, self.not_native, self.skipped

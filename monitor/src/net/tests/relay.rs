@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use protocol::desc::ST_CONNECTED;
+use protocol::desc::{ST_CONNECTED, ST_REFUSED};
 use protocol::ring::{CLOSED_READ, CLOSED_WRITE};
 
 use super::*;
@@ -158,7 +158,7 @@ fn connections_go_out() {
     drop(host);
     let t = g.socket(AF_INET, SOCK_STREAM);
     assert_eq!(g.on(&t, Op::Connect, &to).err(), Some(Errno::EINPROGRESS));
-    g.run_until(|g| (g.refreshed(&t).state == 0).then_some(()));
+    g.run_until(|g| (g.refreshed(&t).state == ST_REFUSED).then_some(()));
     assert_eq!(g.error(&t), Errno::ECONNREFUSED.0);
 }
 
