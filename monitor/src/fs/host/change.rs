@@ -19,6 +19,9 @@ use super::node::{HostNode, Name};
 /// Extended attributes in the guest's reach; the host's own (`security.`, `trusted.`) are not.
 const XATTR_PREFIX: &[u8] = b"user.";
 
+/// A file's owner may read and write it.
+const OWNER_RW: u32 = 0o600;
+
 impl HostNode {
     fn host_of(node: &NodeRef, like: &HostNode) -> Result<std::rc::Rc<HostNode>, Errno> {
         let node = node.as_any().downcast_ref::<HostNode>().ok_or(Errno::EXDEV)?;
@@ -28,11 +31,11 @@ impl HostNode {
     pub(super) fn make(&self, cx: &Cx, name: &[u8], new: &Create) -> Result<NodeRef, Errno> {
         let dir = self.path_fd()?;
         let perm = Mode::from_raw_mode(new.mode & 0o7777);
+        let mut file = None;
         match new.mode & S_IFMT {
             S_IFREG => {
-                let flags =
-                    OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                openat(&*dir, name, flags, perm).map(drop)
+                let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                openat(&*dir, name, flags, perm).map(|fd| file = Some(fd))
             }
             S_IFDIR => mkdirat(&*dir, name, perm),
             S_IFLNK => symlinkat(new.target, &*dir, name),
@@ -44,7 +47,12 @@ impl HostNode {
         }
         .map_err(errno)?;
         let node = self.lookup(cx, name)?;
-        Self::host_of(&node, self)?.fit(cx, new)?;
+        let made = Self::host_of(&node, self)?;
+        made.fit(cx, new)?;
+        // Its maker may use it whatever its mode allows, which the host would hold against a second opening.
+        if let Some(fd) = file.filter(|_| new.mode & OWNER_RW != OWNER_RW) {
+            made.opened(fd)?;
+        }
         Ok(node)
     }
 

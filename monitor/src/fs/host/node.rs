@@ -117,6 +117,23 @@ impl HostNode {
         }
     }
 
+    /// This descriptor, open for both, is the node's from now on, if it is the node's at all.
+    pub(super) fn opened(&self, fd: OwnedFd) -> Result<(), Errno> {
+        let stat = rustix::fs::fstat(&fd).map_err(errno)?;
+        if (stat.st_dev, stat.st_ino) == self.key {
+            let file = self.shared(fd);
+            self.fs.cache.borrow_mut().keep(file);
+        }
+        Ok(())
+    }
+
+    /// One descriptor for reading and for writing.
+    fn shared(&self, fd: OwnedFd) -> Rc<HostFile> {
+        let file = Rc::new(HostFile::host(fd, true, self.fs.spent.clone()));
+        self.io.iter().for_each(|cell| *cell.borrow_mut() = Rc::downgrade(&file));
+        file
+    }
+
     pub(super) fn rc(&self) -> Rc<HostNode> {
         self.me.upgrade().expect("a node that is in use is alive")
     }
@@ -180,9 +197,7 @@ impl HostNode {
         if let Some(fd) = &*self.unnamed.borrow() {
             // Its mode may forbid opening it anew.
             let fd = fd.try_clone().map_err(|_| Errno::EMFILE)?;
-            let file = Rc::new(HostFile::host(fd, true, self.fs.spent.clone()));
-            self.io.iter().for_each(|cell| *cell.borrow_mut() = Rc::downgrade(&file));
-            return Ok(file);
+            return Ok(self.shared(fd));
         }
         let flags = if write { OFlags::RDWR } else { OFlags::RDONLY } | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = Rc::new(HostFile::host(self.open(flags)?, write, self.fs.spent.clone()));
