@@ -49,7 +49,7 @@ pub fn run(repo: &Repo, name: &str, platform: Platform, args: &[String]) -> Resu
 
     shell::heading(&format!("running {name}: {}", port.description));
     for publish in &port.ports {
-        eprintln!("    http://127.0.0.1:{}/   (try curl; Ctrl-C stops the family)", publish.host);
+        eprintln!("    127.0.0.1:{} leads to it; Ctrl-C stops the family", publish.host);
     }
     let mut words: Vec<String> = ["run", "--port", name].map(str::to_owned).into();
     if platform == Platform::Xen {
