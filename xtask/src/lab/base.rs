@@ -14,7 +14,7 @@ use super::cpio::Archive;
 use crate::repo::Repo;
 
 /// Counts up when the files are made differently.
-const LAYOUT: u32 = 4;
+const LAYOUT: u32 = 5;
 const INIT: &str = include_str!("../../lab/init");
 const AGENT: &str = include_str!("../../lab/agent");
 
@@ -42,7 +42,7 @@ const MODULES: [&str; 17] = [
 const LAST_MODULE: &str = "fs/9p/9p";
 
 /// Xen's tools in dom0.
-const TOOLS: [&str; 10] = [
+const TOOLS: [&str; 12] = [
     "xl",
     "xenstored",
     "xenconsoled",
@@ -52,6 +52,8 @@ const TOOLS: [&str; 10] = [
     "xenctx",
     "lsevtchn",
     "xentop",
+    "xentrace",
+    "xentrace_setsize",
     "libxl-save-helper",
 ];
 const TOOLS_DIR: &str = "usr/lib/xen-4.17/bin";

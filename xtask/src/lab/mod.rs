@@ -71,8 +71,12 @@ pub enum Action {
     Log,
     /// End the lab.
     Down,
-    /// Measure a program whose processes are domains, beside the same one on dom0's Linux.
-    Bench,
+    /// Measure a program whose processes are domains, beside the same one in a Linux guest; status 1 when a promise is missed.
+    Bench {
+        /// Instead, one fork step by step, as Xen's trace has it.
+        #[arg(long)]
+        trace: bool,
+    },
     /// Run the tests that need Xen; the last line is `N passed, N failed`.
     Test {
         /// Only the tests whose names contain one of these words.
@@ -129,11 +133,12 @@ pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
             }
             Ok(0)
         }
-        Action::Bench => {
+        Action::Bench { trace } => {
             let lab = Lab::open(repo, &cache, place, options, false)?;
-            let outcome = bench::run(repo, &lab);
+            let base = Base::open(repo, &cache, &Progress::stderr())?;
+            let outcome = bench::run(repo, &lab, &base, *trace);
             lab.close();
-            outcome.map(|()| 0)
+            Ok(if outcome? { 0 } else { 1 })
         }
         Action::Test { only } => {
             let lab = Lab::open(repo, &cache, place, options, false)?;

@@ -1,0 +1,92 @@
+//! `lab bench`: figures of a program whose processes are domains, beside the same static program in a Linux guest on the
+//! same Xen. With `--icount` a nanosecond is an instruction, and the figures hardly depend on the machine.
+//!
+//! Each figure is the median of several runs, each of which gives a median itself. What cannot be measured here is said to
+//! be not measured.
+
+mod guest;
+mod rows;
+mod trace;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::Lab;
+use super::base::Base;
+use super::job::Job;
+use crate::repo::Repo;
+use crate::shell;
+use rows::Table;
+
+/// The program that measures, on dom0's PATH.
+const PROGRAM: &str = "offshoot-lab-bench";
+/// How often each program is run.
+const RUNS: usize = 3;
+
+/// Figures by name.
+type Figures = BTreeMap<String, f64>;
+
+/// Measures and prints the table; false when a figure is not what it must be. With `tell`, it tells the story of one fork
+/// instead.
+pub fn run(repo: &Repo, lab: &Lab, base: &Base, tell: bool) -> Result<bool> {
+    let mut compiler = Command::new("cc");
+    compiler.args(["-O2", "-static", "-o"]).arg(lab.place.binaries().join(PROGRAM));
+    shell::run(compiler.arg(repo.root.join("xtask/lab/bench.c")))?;
+    if tell {
+        trace::tell(&trace::forks(lab)?);
+        return Ok(true);
+    }
+    guest::prepare(&lab.place, base)?;
+    let words = "calls forks big-forks pipes";
+    let linux = median(|| guest::measure(lab, words))?;
+    let small = median(|| guest::measure(lab, "small-pages big-forks"))?;
+    let ours = median(|| on_xen(lab, "256m", words))?;
+    let mut table = Table::default();
+    table.calls_and_forks(&ours, &linux, &small);
+    let calls = trace::forks(lab)?;
+    table.hypercalls(trace::middle(&calls).total());
+    table.print();
+    Ok(table.is_reached())
+}
+
+/// Runs the program with domains for processes.
+fn on_xen(lab: &Lab, memory: &str, words: &str) -> Result<String> {
+    run_in_dom0(lab, &format!("cd / && $OFFSHOOT run -m {memory} /lab/bin/{PROGRAM} {words}"))
+}
+
+/// Several runs of a program, and the median of each figure.
+fn median(run: impl Fn() -> Result<String>) -> Result<Figures> {
+    let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for _ in 0..RUNS {
+        for (name, figure) in figures(&run()?) {
+            all.entry(name).or_default().push(figure);
+        }
+    }
+    let middle = |mut list: Vec<f64>| {
+        list.sort_by(f64::total_cmp);
+        list[list.len() / 2]
+    };
+    Ok(all.into_iter().map(|(name, list)| (name, middle(list))).collect())
+}
+
+/// Lines `NAME FIGURE`; a guest's console has others as well.
+fn figures(printed: &str) -> Figures {
+    let pair = |line: &str| {
+        let (name, figure) = line.split_once(' ')?;
+        Some((name.to_owned(), figure.parse().ok()?))
+    };
+    printed.lines().filter_map(pair).collect()
+}
+
+/// What a shell line prints in dom0.
+fn run_in_dom0(lab: &Lab, line: &str) -> Result<String> {
+    let job = Job { script: line.to_owned(), timeout: Some(Duration::from_secs(900)), shown: false };
+    let outcome = lab.run(&job).with_context(|| format!("`{line}` in the lab"))?;
+    if outcome.status != 0 {
+        bail!("`{line}` ended with status {} in the lab: {}", outcome.status, outcome.output);
+    }
+    Ok(outcome.output)
+}
