@@ -25,15 +25,21 @@ pub struct RunArgs {
     /// The offshoot command under test.
     #[arg(long, value_name = "PATH", required_unless_present = "native_only")]
     pub offshoot: Option<PathBuf>,
-    /// Only cases whose name (AREA/NAME) contains this text.
+    /// Only cases whose name (AREA/NAME) contains this text (repeat the option for several).
     #[arg(long, value_name = "TEXT")]
-    pub filter: Option<String>,
+    pub filter: Vec<String>,
     /// Only cases of these areas (repeat the option for several).
     #[arg(long, value_name = "AREA")]
     pub area: Vec<String>,
     /// How many cases run at once.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub jobs: usize,
+    /// A case may take this many times as long as it says: for emulated machines.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub patience: u32,
+    /// A case that fails natively is listed and counts neither way: the machine lacks what it needs.
+    #[arg(long)]
+    pub lenient: bool,
     /// Only run the cases natively: checks the cases themselves.
     #[arg(long)]
     pub native_only: bool,

@@ -13,6 +13,8 @@ pub enum Verdict {
     /// Failed, as the expectation file says, for this reason.
     Expected(String),
     Fail(String),
+    /// Fails natively: this machine cannot judge it.
+    Unfit(String),
 }
 
 /// One line of the report.
@@ -29,12 +31,15 @@ impl Outcome {
         match &self.verdict {
             Verdict::Pass => println!("pass  {}", self.name),
             Verdict::Expected(reason) => println!("xfail {} ({reason})", self.name),
-            Verdict::Fail(why) => {
-                println!("FAIL  {}", self.name);
-                for line in why.lines() {
-                    println!("      {line}");
-                }
-            }
+            Verdict::Fail(why) => self.print_why("FAIL ", why),
+            Verdict::Unfit(why) => self.print_why("unfit", why),
+        }
+    }
+
+    fn print_why(&self, verdict: &str, why: &str) {
+        println!("{verdict} {}", self.name);
+        for line in why.lines() {
+            println!("      {line}");
         }
     }
 }
@@ -44,9 +49,17 @@ pub fn summary(outcomes: &[Outcome]) -> bool {
     let failed = outcomes.iter().filter(|outcome| matches!(outcome.verdict, Verdict::Fail(_))).count();
     let expected = outcomes.iter().filter(|outcome| matches!(outcome.verdict, Verdict::Expected(_))).count();
     if expected > 0 {
-        println!("\n{expected} expected failures (compat-tests/expectations/hosted.toml has the reasons)");
+        println!("\n{expected} expected failures (the list of expectations has the reasons)");
     }
-    println!("\n{} passed, {failed} failed", outcomes.len() - failed);
+    let unfit: Vec<&str> = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome.verdict, Verdict::Unfit(_)))
+        .map(|outcome| outcome.name.as_str())
+        .collect();
+    if !unfit.is_empty() {
+        println!("\n{} fail natively on this machine and are not counted: {}", unfit.len(), unfit.join(", "));
+    }
+    println!("\n{} passed, {failed} failed", outcomes.len() - failed - unfit.len());
     failed == 0
 }
 
@@ -59,6 +72,7 @@ pub fn write_json(path: &Path, outcomes: &[Outcome]) -> Result<()> {
                 Verdict::Pass => ("pass", None),
                 Verdict::Expected(reason) => ("expected failure", Some(reason)),
                 Verdict::Fail(why) => ("fail", Some(why)),
+                Verdict::Unfit(why) => ("unfit", Some(why)),
             };
             json!({
                 "name": outcome.name,

@@ -28,6 +28,8 @@ struct Session {
     offshoot: Option<PathBuf>,
     out: PathBuf,
     expected: Expectations,
+    patience: u32,
+    lenient: bool,
 }
 
 /// One side's observations.
@@ -65,7 +67,13 @@ pub fn run(args: &RunArgs) -> Result<bool> {
         }
         _ => None,
     };
-    let session = Session { offshoot, out: args.out.canonicalize()?, expected };
+    let session = Session {
+        offshoot,
+        out: args.out.canonicalize()?,
+        expected,
+        patience: args.patience.max(1),
+        lenient: args.lenient,
+    };
     let outcomes = run_all(&session, &cases, args.jobs.max(1));
     if let Some(path) = &args.json {
         report::write_json(path, &outcomes)?;
@@ -74,7 +82,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
 }
 
 fn chosen(case: &Case, args: &RunArgs) -> bool {
-    args.filter.as_ref().is_none_or(|text| case.name.contains(text.as_str()))
+    (args.filter.is_empty() || args.filter.iter().any(|text| case.name.contains(text.as_str())))
         && (args.area.is_empty() || args.area.contains(&case.area))
 }
 
@@ -102,35 +110,36 @@ impl Session {
     fn judge(&self, case: &Case) -> Outcome {
         let mut outcome =
             Outcome { name: case.name.clone(), verdict: Verdict::Pass, native: None, hosted: None };
-        let failure = match self.compare(case, &mut outcome) {
-            Ok(failure) => failure,
-            Err(error) => Some(format!("{error:#}")),
-        };
+        let found =
+            self.compare(case, &mut outcome).unwrap_or_else(|error| Verdict::Fail(format!("{error:#}")));
         // Expectations speak of hosted runs only: a native failure is the case's own fault.
         let reason = self.expected.get(&case.name).filter(|_| outcome.hosted.is_some());
-        outcome.verdict = match (failure, reason) {
-            (None, None) => Verdict::Pass,
-            (Some(_), Some(reason)) => Verdict::Expected(reason.clone()),
-            (None, Some(reason)) => {
+        outcome.verdict = match (found, reason) {
+            (Verdict::Unfit(why), _) if !self.lenient => Verdict::Fail(why),
+            (Verdict::Fail(_), Some(reason)) => Verdict::Expected(reason.clone()),
+            (Verdict::Pass, Some(reason)) => {
                 Verdict::Fail(format!("passes, but is expected to fail: {reason}\ntake it off the list"))
             }
-            (Some(why), None) => Verdict::Fail(why),
+            (found, _) => found,
         };
         outcome
     }
 
-    /// None if both sides agree.
-    fn compare(&self, case: &Case, outcome: &mut Outcome) -> Result<Option<String>> {
+    /// Passed if both sides agree.
+    fn compare(&self, case: &Case, outcome: &mut Outcome) -> Result<Verdict> {
         let program = compile::program(case, &self.out)?;
         let native = self.native(case, &program)?;
         outcome.native = Some(native.finished.took);
         if native.finished.timed_out || native.finished.status != case.header.exit {
-            return Ok(Some(format!("invalid case: fails natively\n{}", describe(&native.finished))));
+            return Ok(Verdict::Unfit(format!(
+                "invalid case: fails natively\n{}",
+                describe(&native.finished)
+            )));
         }
-        let Some(offshoot) = &self.offshoot else { return Ok(None) };
-        let hosted = hosted(offshoot, case, &program)?;
+        let Some(offshoot) = &self.offshoot else { return Ok(Verdict::Pass) };
+        let hosted = self.hosted(offshoot, case, &program)?;
         outcome.hosted = Some(hosted.finished.took);
-        Ok(difference(&native, &hosted, case.header.any_order))
+        Ok(difference(&native, &hosted, case.header.any_order).map_or(Verdict::Pass, Verdict::Fail))
     }
 
     fn native(&self, case: &Case, program: &[String]) -> Result<Seen> {
@@ -138,37 +147,37 @@ impl Session {
         let mut command = Command::new(&program[0]);
         command.args(&program[1..]).args(&case.header.args).current_dir(scratch.path());
         command.env_clear().envs(ENVIRONMENT).env(SCRATCH_ROOT, ".");
-        observe(command, case, &scratch)
+        self.observe(command, case, &scratch)
     }
-}
 
-fn hosted(offshoot: &Path, case: &Case, program: &[String]) -> Result<Seen> {
-    let scratch = TempDir::new("hosted")?;
-    let mut command = Command::new(offshoot);
-    command
-        .arg("run")
-        .arg("-v")
-        .arg(format!("{}:/scratch", scratch.path().display()))
-        .args(["-w", "/scratch"]);
-    for (key, value) in ENVIRONMENT {
-        command.arg("-e").arg(format!("{key}={value}"));
-    }
-    command.arg("-e").arg(format!("{SCRATCH_ROOT}=/"));
-    command.arg("--").args(program).args(&case.header.args);
-    command.env_clear().envs(ENVIRONMENT);
-    // Where the command itself keeps its run-time files.
-    for key in ["XDG_RUNTIME_DIR", "TMPDIR", "RUST_BACKTRACE"] {
-        if let Some(value) = env::var_os(key) {
-            command.env(key, value);
+    fn hosted(&self, offshoot: &Path, case: &Case, program: &[String]) -> Result<Seen> {
+        let scratch = TempDir::new("hosted")?;
+        let mut command = Command::new(offshoot);
+        command
+            .arg("run")
+            .arg("-v")
+            .arg(format!("{}:/scratch", scratch.path().display()))
+            .args(["-w", "/scratch"]);
+        for (key, value) in ENVIRONMENT {
+            command.arg("-e").arg(format!("{key}={value}"));
         }
+        command.arg("-e").arg(format!("{SCRATCH_ROOT}=/"));
+        command.arg("--").args(program).args(&case.header.args);
+        command.env_clear().envs(ENVIRONMENT);
+        // Where the command itself keeps its run-time files.
+        for key in ["XDG_RUNTIME_DIR", "TMPDIR", "RUST_BACKTRACE"] {
+            if let Some(value) = env::var_os(key) {
+                command.env(key, value);
+            }
+        }
+        self.observe(command, case, &scratch)
     }
-    observe(command, case, &scratch)
-}
 
-fn observe(command: Command, case: &Case, scratch: &TempDir) -> Result<Seen> {
-    let finished = exec::run(command, &case.header.stdin, case.header.timeout)?;
-    let tree = tree::snapshot(scratch.path())?;
-    Ok(Seen { finished, tree })
+    fn observe(&self, command: Command, case: &Case, scratch: &TempDir) -> Result<Seen> {
+        let finished = exec::run(command, &case.header.stdin, case.header.timeout * self.patience)?;
+        let tree = tree::snapshot(scratch.path())?;
+        Ok(Seen { finished, tree })
+    }
 }
 
 fn difference(native: &Seen, hosted: &Seen, any_order: bool) -> Option<String> {

@@ -124,6 +124,11 @@ impl EventsRegion {
         events::finish_sleep(&self.mem, MONITOR_SLOT);
     }
 
+    /// True while a member sleeps with nothing to do.
+    pub fn sleeps(&self, slot: u32) -> bool {
+        slot < MAX_MEMBERS && events::sleeps(&self.mem, slot)
+    }
+
     /// Says which domain a slot has, on Xen.
     pub fn set_domain(&self, slot: u32, domain: Option<u32>) {
         let word = self.mem.u32_at(events::slot_base(slot) + EVENTS_DOMAIN);

@@ -126,6 +126,11 @@ pub fn finish_sleep<M: SharedMem + ?Sized>(mem: &M, slot: u32) {
     mem.u32_at(slot_base(slot) + SLEEPING).store(AWAKE, Ordering::SeqCst);
 }
 
+/// True while `slot` sleeps with nothing to do; not while it waits for a reply.
+pub fn sleeps<M: SharedMem + ?Sized>(mem: &M, slot: u32) -> bool {
+    mem.u32_at(slot_base(slot) + SLEEPING).load(Ordering::Relaxed) == FOR_ANY
+}
+
 /// Makes `slot` fresh for a new owner.
 pub fn reset<M: SharedMem + ?Sized>(mem: &M, slot: u32) {
     take_all(mem, slot, |_| {});

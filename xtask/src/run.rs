@@ -25,7 +25,7 @@ pub enum Platform {
 const IN_A_LAB: &str = r#"trap : INT TERM HUP
 xtask=$1 lab=$2; shift 2
 publish=; while [ "$1" != -- ]; do publish="$publish --publish $1"; shift; done; shift
-"$xtask" lab --lab "$lab" $publish up || exit
+"$xtask" lab --lab "$lab" $publish up || { status=$?; "$xtask" lab --lab "$lab" down 2>/dev/null; exit $status; }
 "$xtask" lab --lab "$lab" --no-build run -- "$@"; status=$?
 "$xtask" lab --lab "$lab" down
 exit $status"#;

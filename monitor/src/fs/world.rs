@@ -54,13 +54,13 @@ impl World for View<'_> {
 
     fn process(&self, pid: u32) -> Option<ProcInfo> {
         let p = self.0.procs.get(pid).ok()?;
+        let member = self.0.members.get(p.slot).filter(|m| m.main == pid);
+        let asleep = pid == INIT_PID || member.is_some() && self.0.events.sleeps(p.slot);
         let (state, exit_code) = match p.state {
-            State::Running if pid == INIT_PID => (b'S', 0),
-            State::Running => (b'R', 0),
+            State::Running => (if asleep { b'S' } else { b'R' }, 0),
             State::Stopped(_) => (b'T', 0),
             State::Zombie(status) => (b'Z', status as i32),
         };
-        let member = self.0.members.get(p.slot).filter(|m| m.main == pid);
         let (threads, tids) = member.map(|m| control::threads(&*m.control)).unwrap_or_default();
         let terminal = streams::controlling(self.0, p.sid);
         Some(ProcInfo {

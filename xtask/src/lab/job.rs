@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use super::machine::Machine;
 use super::place::Place;
+use super::signals::Signals;
 
 /// A command for dom0.
 pub struct Job {
@@ -20,6 +21,8 @@ pub struct Job {
     pub timeout: Option<Duration>,
     /// Whether its output goes to our own as it comes.
     pub shown: bool,
+    /// Signals for it; the second one ends the wait, and the command the hard way.
+    pub signals: Option<Signals>,
 }
 
 /// How it ended.
@@ -36,9 +39,12 @@ impl Job {
     pub fn new(words: &[String]) -> Job {
         let script = match words {
             [line] => line.clone(),
-            words => words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
+            // It takes the shell's place, so that signals and the status are its own.
+            words => {
+                format!("exec {}", words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "))
+            }
         };
-        Job { script, timeout: None, shown: true }
+        Job { script, timeout: None, shown: true, signals: None }
     }
 
     /// Runs it.
@@ -60,6 +66,7 @@ impl Job {
             Tail::open(folder.0.join("errors"), self.shown.then(|| Box::new(stderr()) as Box<dyn Write>))?;
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         let mut ended = false;
+        let mut told = false;
         while !ended {
             ended = match socket.read(&mut [0; 64]) {
                 Ok(0) => true,
@@ -69,6 +76,14 @@ impl Job {
                 // The agent's end of the connection may be reset with unread bytes in it.
                 Err(_) => true,
             };
+            if let Some(signal) = self.signals.as_ref().and_then(Signals::take) {
+                if told {
+                    bail!("interrupted: the command in the lab is killed");
+                }
+                told = true;
+                // It may have ended just now.
+                let _ = socket.write_all(format!("{signal}\n").as_bytes());
+            }
             output.pass_on()?;
             errors.pass_on()?;
             if deadline.is_some_and(|deadline| Instant::now() > deadline) {
@@ -154,6 +169,6 @@ mod tests {
         assert_eq!(quote("it's"), r"'it'\''s'");
         assert_eq!(quote(""), "''");
         assert_eq!(Job::new(&["echo $x | cat".to_owned()]).script, "echo $x | cat");
-        assert_eq!(Job::new(&["echo".to_owned(), "$x".to_owned()]).script, "echo '$x'");
+        assert_eq!(Job::new(&["echo".to_owned(), "$x".to_owned()]).script, "exec echo '$x'");
     }
 }

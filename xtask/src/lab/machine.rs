@@ -183,7 +183,7 @@ fn until_prompt(socket: &mut UnixStream) -> Result<String> {
 }
 
 /// A port that nobody listens on. Somebody may take it before QEMU does; then QEMU says so.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0").context("no free port")?.local_addr()?.port())
 }
 

@@ -4,14 +4,18 @@ mod base;
 mod bench;
 mod cpio;
 mod job;
+mod leaks;
 mod machine;
 mod place;
 mod programs;
+mod rows;
+mod signals;
 mod terminal;
 mod test;
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -24,6 +28,7 @@ use base::Base;
 use job::{Job, Outcome, quote};
 use machine::{Machine, Settings};
 use place::Place;
+use signals::Signals;
 
 /// Which lab.
 #[derive(Args, Debug)]
@@ -91,6 +96,7 @@ pub struct Lab {
     prologue: String,
     /// Whether this program booted it, and ends it.
     own: bool,
+    name: String,
 }
 
 /// Runs the subcommand. `Ok(n)` is the exit status.
@@ -111,6 +117,7 @@ pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
             let lab = Lab::open(repo, &cache, place, options, false)?;
             let mut job = Job::new(command);
             job.timeout = timeout.map(Duration::from_secs);
+            job.signals = Some(Signals::catch()?);
             let outcome = lab.run(&job);
             lab.close();
             Ok(outcome?.status)
@@ -164,11 +171,12 @@ impl Lab {
         }
         let _lock = place.lock()?;
         let prologue = prologue(repo, cache);
+        let name = place.dir().file_name().unwrap_or_default().to_string_lossy().into_owned();
         if let Some(machine) = Machine::running(&place) {
             for (host, dom0) in &options.publish {
                 machine.forward(*host, *dom0)?;
             }
-            return Ok(Lab { place, machine, prologue, own: false });
+            return Ok(Lab { place, machine, prologue, own: false, name });
         }
         let base = Base::open(repo, cache, &progress)?;
         let settings = Settings {
@@ -184,12 +192,35 @@ impl Lab {
             shares.push(&repo.target);
         }
         let machine = Machine::boot(&place, &base, &shares, &settings, &progress)?;
-        Ok(Lab { place, machine, prologue, own: true })
+        Ok(Lab { place, machine, prologue, own: true, name })
     }
 
     /// Runs a command in dom0.
     pub fn run(&self, job: &Job) -> Result<Outcome> {
         job.run(&self.place, &self.machine, &self.prologue)
+    }
+
+    /// The `offshoot` command of dom0 with members on Xen, as a program of this machine.
+    fn command(&self) -> Result<PathBuf> {
+        let path = self.place.dir().join("offshoot-xen");
+        let xtask = std::env::current_exe().context("this program has no name")?;
+        let words = ["lab", "--lab", &self.name, "--no-build", "run", "--", "/lab/bin/offshoot-xen"];
+        let xtask = xtask.to_string_lossy();
+        let words = [&[&*xtask], &words[..]].concat();
+        let text = format!(
+            "#!/bin/sh\nexec {} \"$@\"\n",
+            words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+        );
+        fs::write(&path, text)
+            .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// A port of this machine that leads to the same one of dom0.
+    fn publish(&self) -> Result<u16> {
+        let port = machine::free_port()?;
+        self.machine.forward(port, port).map(|()| port)
     }
 
     /// How often a guest died in a way that only the emulation explains.

@@ -83,7 +83,8 @@ fn figures(printed: &str) -> Figures {
 
 /// What a shell line prints in dom0.
 fn run_in_dom0(lab: &Lab, line: &str) -> Result<String> {
-    let job = Job { script: line.to_owned(), timeout: Some(Duration::from_secs(900)), shown: false };
+    let job =
+        Job { script: line.to_owned(), timeout: Some(Duration::from_secs(900)), shown: false, signals: None };
     let outcome = lab.run(&job).with_context(|| format!("`{line}` in the lab"))?;
     if outcome.status != 0 {
         bail!("`{line}` ended with status {} in the lab: {}", outcome.status, outcome.output);

@@ -1,0 +1,67 @@
+//! The lab's tests. To add one, add a row: a shell line that is passed when its status is 0.
+
+/// Where a test's line runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In dom0, in the repository's folder, with the built programs on the PATH.
+    Dom0,
+    /// Beside the lab: `$OFFSHOOT` is the command in dom0, `$HOST_PORT` leads to the same port there.
+    Here,
+}
+
+/// A test.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub name: &'static str,
+    pub place: Place,
+    /// A shell line.
+    pub line: &'static str,
+    /// How long it may take.
+    pub seconds: u64,
+}
+
+/// Children whose parents end first, ten deep.
+const ORPHANS: &str = r#"test "$(offshoot run --platform xen -- /bin/busybox sh -c '
+    x=kept; deep() { if [ $1 = 0 ]; then sleep 1; echo $x; else (deep $(($1 - 1))) & fi; }; deep 10 | cat')" = kept"#;
+/// `xl` sees members by name, may pause them, and an operator's `xl destroy` is a SIGKILL.
+const OPERATOR: &str = r#"
+    offshoot run --platform xen --name op -- /bin/busybox sh -c 'sleep 100 & wait $!; echo $? >/dev/stdout' >/tmp/op 2>&1 &
+    for i in $(seq 50); do xl domid op.2 >/dev/null 2>&1 && break; usleep 200000; done
+    xl pause op.2 && xl unpause op.2 && offshoot tree op | grep -q "domain $(xl domid op.2)" || exit 1
+    xl destroy op.2; wait; grep -q 137 /tmp/op"#;
+/// The next command removes what a killed monitor has left.
+const KILLED: &str = r#"
+    offshoot run --platform xen --name gone -- /bin/busybox sleep 100 & monitor=$!
+    for i in $(seq 50); do xl domid gone.1 >/dev/null 2>&1 && break; usleep 200000; done
+    kill -9 $monitor; wait; xl domid gone.1 >/dev/null || exit 1; offshoot ps 2>/dev/null; ! xl domid gone.1 >/dev/null 2>&1"#;
+/// A family that is told to end leaves nothing.
+const TOLD: &str = r#"
+    offshoot run --platform xen --name told -- /bin/busybox sleep 100 & monitor=$!
+    for i in $(seq 50); do xl domid told.1 >/dev/null 2>&1 && break; usleep 200000; done
+    kill -TERM $monitor; wait $monitor; test $? = 143"#;
+
+/// All of them.
+pub const ROWS: [Row; 9] = [
+    Row { name: "xenctl", place: Place::Dom0, line: "xenctl-selftest", seconds: 120 },
+    Row {
+        name: "busybox",
+        place: Place::Dom0,
+        line: "cd /; test \"$($OFFSHOOT run /bin/busybox sh -c 'echo a | busybox cat; busybox true && exit 5' | cat)\" = a; \
+               $OFFSHOOT run /bin/busybox sh -c 'exit 5'; test $? = 5",
+        seconds: 60,
+    },
+    Row { name: "orphans", place: Place::Dom0, line: ORPHANS, seconds: 180 },
+    Row { name: "operator", place: Place::Dom0, line: OPERATOR, seconds: 120 },
+    Row { name: "killed monitor", place: Place::Dom0, line: KILLED, seconds: 120 },
+    Row { name: "told to end", place: Place::Dom0, line: TOLD, seconds: 120 },
+    Row { name: "bash", place: Place::Dom0, line: "bash ports/bash/smoke.sh", seconds: 300 },
+    Row { name: "nginx", place: Place::Here, line: "bash ports/nginx/smoke.sh", seconds: 300 },
+    Row {
+        name: "cases",
+        place: Place::Dom0,
+        line: "cd /; offshoot-compat-tests run --offshoot $OFFSHOOT --out $LAB_COMPAT --jobs 1 \
+               --cases $OLDPWD/compat-tests/cases --expectations $OLDPWD/compat-tests/expectations/xen.toml \
+               --patience 6 --lenient",
+        seconds: 1800,
+    },
+];
