@@ -7,9 +7,10 @@ use abi::process::{RUSAGE_SELF, Rusage};
 use abi::signal::{SIGEV_SIGNAL, SigEvent};
 use abi::time::{CLOCK_MONOTONIC, NSEC_PER_SEC, Timeval};
 use platform::machine::Usage;
+use platform_x86::percpu;
 use protocol::hosted::KICK_SIGNAL;
 
-use crate::{host, percpu};
+use crate::host;
 
 /// The host timer, made when first needed; -1 if there is none. A clone does not inherit it.
 static TIMER: AtomicI32 = AtomicI32::new(-1);

@@ -11,11 +11,12 @@ use abi::nr::{SYS_clone, SYS_dup2, SYS_getppid, SYS_prctl};
 use abi::process::PR_SET_PDEATHSIG;
 use abi::signal::SIGKILL;
 use platform::{CloneError, ClonePlan, Cloned};
+use platform_x86::percpu;
 use protocol::boot::read_identity;
 use protocol::hosted::{FD_SOCKET, SOCK_CHILD};
 
 use crate::filter::CLONE_FLAGS;
-use crate::{clock, events, host, panic, percpu, regions};
+use crate::{clock, events, host, panic, regions};
 
 /// The monitor's host process id.
 static MONITOR: AtomicUsize = AtomicUsize::new(0);

@@ -65,12 +65,3 @@ pub fn segments() -> (u64, u64) {
     }
     (cs & 0xffff, ss & 0xffff)
 }
-
-/// Loads the SSE control register; bits that the CPU does not have must be clear.
-///
-/// # Safety
-/// `mxcsr` has no reserved bits set.
-pub unsafe fn load_mxcsr(mxcsr: u32) {
-    // SAFETY: the caller's; the kernel does no floating-point arithmetic.
-    unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(readonly, nostack, preserves_flags)) };
-}

@@ -1,6 +1,6 @@
 //! The way from the app into the kernel and back.
 //!
-//! The current context's trap frame always lies at the top of its stack, at `%gs:frame`, followed by [`ENTRY_EXTRA`]
+//! The current context's trap frame always lies at the top of its stack, at `%gs:frame`, followed by `ENTRY_EXTRA`
 //! bytes of the entry code's own: the return address as it was saved, the address to resume at, and an `iretq` frame.
 //!
 //! The exit is a restartable sequence: a kick that interrupts it between the check for one and the final jump sends it
@@ -12,11 +12,10 @@ use core::ptr::addr_of;
 use abi::regs::{
     self, FRAME_SIZE, KIND_FAULT, KIND_KICK, KIND_SYSCALL, RFLAGS_DEFAULT, RFLAGS_USER, TrapFrame,
 };
+use platform_x86::percpu;
 
-use crate::{patch, percpu};
+use crate::patch;
 
-/// Bytes above the trap frame that belong to the entry code.
-pub const ENTRY_EXTRA: usize = 64;
 /// Offset from the frame: the return address as it was saved; the kernel has changed `rip` if they differ.
 pub const OFF_SAVED_RIP: usize = FRAME_SIZE;
 /// Offset from the frame: where to go on if it has not (in a trampoline, this is not the return address).
@@ -51,21 +50,26 @@ pub fn exit_range() -> (u64, u64) {
 /// To be jumped to by trampolines only.
 #[unsafe(naked)]
 pub unsafe extern "C" fn gate_entry() {
-    naked_asm!(
+    platform_x86::frame_asm!(
+        [
+            scratch = const percpu::OFF_SCRATCH,
+            kick = const percpu::OFF_KICK,
+            cs = const percpu::OFF_CS,
+            ss = const percpu::OFF_SS,
+            saved_rip = const OFF_SAVED_RIP,
+            resume = const OFF_RESUME,
+            iret = const OFF_IRET,
+            syscall = const KIND_SYSCALL,
+            kick_kind = const KIND_KICK,
+            unwanted = const FLAGS_UNWANTED,
+            flags_user = const RFLAGS_USER,
+            flags_default = const RFLAGS_DEFAULT,
+            dispatch = sym percpu::dispatch,
+            trapped = sym trapped,
+        ]
         "mov gs:[{scratch}], rsp",
         "mov rsp, gs:[{frame}]",
-        "mov [rsp + {r15}], r15",
-        "mov [rsp + {r14}], r14",
-        "mov [rsp + {r13}], r13",
-        "mov [rsp + {r12}], r12",
-        "mov [rsp + {rbp}], rbp",
-        "mov [rsp + {rbx}], rbx",
-        "mov [rsp + {r10}], r10",
-        "mov [rsp + {r9}], r9",
-        "mov [rsp + {r8}], r8",
-        "mov [rsp + {rdx}], rdx",
-        "mov [rsp + {rsi}], rsi",
-        "mov [rsp + {rdi}], rdi",
+        platform_x86::save_integers!(),
         "mov [rsp + {rcx}], rcx",
         "mov [rsp + {rip}], rcx",
         "mov [rsp + {saved_rip}], rcx",
@@ -81,22 +85,7 @@ pub unsafe extern "C" fn gate_entry() {
         "mov qword ptr [rsp + {kind}], {syscall}",
         "stmxcsr [rsp + {mxcsr}]",
         "mov dword ptr [rsp + {hint}], 0",
-        "movaps [rsp + {xmm} + 0], xmm0",
-        "movaps [rsp + {xmm} + 16], xmm1",
-        "movaps [rsp + {xmm} + 32], xmm2",
-        "movaps [rsp + {xmm} + 48], xmm3",
-        "movaps [rsp + {xmm} + 64], xmm4",
-        "movaps [rsp + {xmm} + 80], xmm5",
-        "movaps [rsp + {xmm} + 96], xmm6",
-        "movaps [rsp + {xmm} + 112], xmm7",
-        "movaps [rsp + {xmm} + 128], xmm8",
-        "movaps [rsp + {xmm} + 144], xmm9",
-        "movaps [rsp + {xmm} + 160], xmm10",
-        "movaps [rsp + {xmm} + 176], xmm11",
-        "movaps [rsp + {xmm} + 192], xmm12",
-        "movaps [rsp + {xmm} + 208], xmm13",
-        "movaps [rsp + {xmm} + 224], xmm14",
-        "movaps [rsp + {xmm} + 240], xmm15",
+        platform_x86::save_vectors!(),
         "test ecx, {unwanted}",
         "jnz 3f",
         "2:",
@@ -113,34 +102,8 @@ pub unsafe extern "C" fn gate_entry() {
         "jne 5f",
         "cmp qword ptr [rsp + {kind}], {syscall}",
         "jne 5f",
-        "movaps xmm0, [rsp + {xmm} + 0]",
-        "movaps xmm1, [rsp + {xmm} + 16]",
-        "movaps xmm2, [rsp + {xmm} + 32]",
-        "movaps xmm3, [rsp + {xmm} + 48]",
-        "movaps xmm4, [rsp + {xmm} + 64]",
-        "movaps xmm5, [rsp + {xmm} + 80]",
-        "movaps xmm6, [rsp + {xmm} + 96]",
-        "movaps xmm7, [rsp + {xmm} + 112]",
-        "movaps xmm8, [rsp + {xmm} + 128]",
-        "movaps xmm9, [rsp + {xmm} + 144]",
-        "movaps xmm10, [rsp + {xmm} + 160]",
-        "movaps xmm11, [rsp + {xmm} + 176]",
-        "movaps xmm12, [rsp + {xmm} + 192]",
-        "movaps xmm13, [rsp + {xmm} + 208]",
-        "movaps xmm14, [rsp + {xmm} + 224]",
-        "movaps xmm15, [rsp + {xmm} + 240]",
-        "mov r15, [rsp + {r15}]",
-        "mov r14, [rsp + {r14}]",
-        "mov r13, [rsp + {r13}]",
-        "mov r12, [rsp + {r12}]",
-        "mov rbp, [rsp + {rbp}]",
-        "mov rbx, [rsp + {rbx}]",
-        "mov r10, [rsp + {r10}]",
-        "mov r9, [rsp + {r9}]",
-        "mov r8, [rsp + {r8}]",
-        "mov rdx, [rsp + {rdx}]",
-        "mov rsi, [rsp + {rsi}]",
-        "mov rdi, [rsp + {rdi}]",
+        platform_x86::load_vectors!(),
+        platform_x86::load_integers!(),
         "mov rax, [rsp + {rax}]",
         "mov r11, [rsp + {resume}]",
         "mov rsp, [rsp + {rsp}]",
@@ -148,22 +111,7 @@ pub unsafe extern "C" fn gate_entry() {
         // The full exit: every register, rcx, r11 and the flags included.
         "5:",
         "ldmxcsr [rsp + {mxcsr}]",
-        "movaps xmm0, [rsp + {xmm} + 0]",
-        "movaps xmm1, [rsp + {xmm} + 16]",
-        "movaps xmm2, [rsp + {xmm} + 32]",
-        "movaps xmm3, [rsp + {xmm} + 48]",
-        "movaps xmm4, [rsp + {xmm} + 64]",
-        "movaps xmm5, [rsp + {xmm} + 80]",
-        "movaps xmm6, [rsp + {xmm} + 96]",
-        "movaps xmm7, [rsp + {xmm} + 112]",
-        "movaps xmm8, [rsp + {xmm} + 128]",
-        "movaps xmm9, [rsp + {xmm} + 144]",
-        "movaps xmm10, [rsp + {xmm} + 160]",
-        "movaps xmm11, [rsp + {xmm} + 176]",
-        "movaps xmm12, [rsp + {xmm} + 192]",
-        "movaps xmm13, [rsp + {xmm} + 208]",
-        "movaps xmm14, [rsp + {xmm} + 224]",
-        "movaps xmm15, [rsp + {xmm} + 240]",
+        platform_x86::load_vectors!(),
         "mov rax, [rsp + {rip}]",
         "mov [rsp + {iret}], rax",
         "mov rax, gs:[{cs}]",
@@ -176,18 +124,7 @@ pub unsafe extern "C" fn gate_entry() {
         "mov [rsp + {iret} + 24], rax",
         "mov rax, gs:[{ss}]",
         "mov [rsp + {iret} + 32], rax",
-        "mov r15, [rsp + {r15}]",
-        "mov r14, [rsp + {r14}]",
-        "mov r13, [rsp + {r13}]",
-        "mov r12, [rsp + {r12}]",
-        "mov rbp, [rsp + {rbp}]",
-        "mov rbx, [rsp + {rbx}]",
-        "mov r10, [rsp + {r10}]",
-        "mov r9, [rsp + {r9}]",
-        "mov r8, [rsp + {r8}]",
-        "mov rdx, [rsp + {rdx}]",
-        "mov rsi, [rsp + {rsi}]",
-        "mov rdi, [rsp + {rdi}]",
+        platform_x86::load_integers!(),
         "mov r11, [rsp + {r11}]",
         "mov rcx, [rsp + {rcx}]",
         "mov rax, [rsp + {rax}]",
@@ -224,50 +161,7 @@ pub unsafe extern "C" fn gate_entry() {
         "mov rdi, rsp",
         "call {trapped}",
         "jmp offshoot_exit",
-        r15 = const regs::OFF_R15,
-        r14 = const regs::OFF_R14,
-        r13 = const regs::OFF_R13,
-        r12 = const regs::OFF_R12,
-        rbp = const regs::OFF_RBP,
-        rbx = const regs::OFF_RBX,
-        r10 = const regs::OFF_R10,
-        r9 = const regs::OFF_R9,
-        r8 = const regs::OFF_R8,
-        rdx = const regs::OFF_RDX,
-        rsi = const regs::OFF_RSI,
-        rdi = const regs::OFF_RDI,
-        r11 = const regs::OFF_R11,
-        rcx = const regs::OFF_RCX,
-        rax = const regs::OFF_RAX,
-        orig_rax = const regs::OFF_ORIG_RAX,
-        rip = const regs::OFF_RIP,
-        rflags = const regs::OFF_RFLAGS,
-        rsp = const regs::OFF_RSP,
-        kind = const regs::OFF_KIND,
-        mxcsr = const regs::OFF_MXCSR,
-        hint = const regs::OFF_HINT,
-        xmm = const regs::OFF_XMM,
-        scratch = const percpu::OFF_SCRATCH,
-        frame = const percpu::OFF_FRAME,
-        kick = const percpu::OFF_KICK,
-        cs = const percpu::OFF_CS,
-        ss = const percpu::OFF_SS,
-        saved_rip = const OFF_SAVED_RIP,
-        resume = const OFF_RESUME,
-        iret = const OFF_IRET,
-        syscall = const KIND_SYSCALL,
-        kick_kind = const KIND_KICK,
-        unwanted = const FLAGS_UNWANTED,
-        flags_user = const RFLAGS_USER,
-        flags_default = const RFLAGS_DEFAULT,
-        dispatch = sym dispatch,
-        trapped = sym trapped,
     )
-}
-
-/// Hands a frame to the kernel.
-extern "C" fn dispatch(frame: &mut TrapFrame) {
-    (percpu::this().trap.get())(frame);
 }
 
 /// Hands a frame that came by a host signal to the kernel, unless it is this crate's own affair.
@@ -275,7 +169,7 @@ extern "C" fn trapped(frame: &mut TrapFrame) {
     if frame.kind == KIND_FAULT && frame.trapno == regs::TRAP_INVALID_OPCODE && patch::repair(frame) {
         return;
     }
-    dispatch(frame);
+    percpu::dispatch(frame);
 }
 
 /// Leaves through the frame in the per-CPU block, which is moved to the top of the current stack.

@@ -6,12 +6,13 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::nr::SYS_sched_yield;
 use abi::time::CLOCK_MONOTONIC;
+use platform_x86::percpu;
 use protocol::hosted::FD_DOORBELL;
 use protocol::{MONITOR_SLOT, SharedMem, events};
 
-use crate::regions::EventsMem;
+use crate::regions::EVENTS_MEM;
 use crate::spinning::Budget;
-use crate::{host, percpu, vdso};
+use crate::{host, vdso};
 
 /// Looks at the pending word between two looks at the clock.
 const LOOKS: u32 = 16;
@@ -39,7 +40,7 @@ pub fn slot() -> u32 {
 
 /// See `Events::notify`.
 pub fn notify(to: u32, event: u32) {
-    if !events::post(&EventsMem, to, event) {
+    if !events::post(&EVENTS_MEM, to, event) {
         return;
     }
     if to == MONITOR_SLOT {
@@ -51,18 +52,18 @@ pub fn notify(to: u32, event: u32) {
 }
 
 fn wake_word(slot: u32) -> *const u32 {
-    EventsMem.u32_at(events::slot_base(slot) + events::WAKE).as_ptr()
+    EVENTS_MEM.u32_at(events::slot_base(slot) + events::WAKE).as_ptr()
 }
 
 /// See `Events::pending`.
 pub fn pending() -> bool {
-    percpu::this().is_kicked() || events::any_pending(&EventsMem, slot())
+    percpu::this().is_kicked() || events::any_pending(&EVENTS_MEM, slot())
 }
 
 /// See `Events::take`.
 pub fn take(each: &mut dyn FnMut(u32)) {
     percpu::this().kick_seen();
-    events::take_all(&EventsMem, slot(), each);
+    events::take_all(&EVENTS_MEM, slot(), each);
 }
 
 fn now() -> u64 {
@@ -94,13 +95,13 @@ pub fn wait(deadline: Option<u64>) {
     if spin(&FOR_EVENTS, deadline, &mut pending) {
         return;
     }
-    let Some(word) = events::prepare_sleep(&EventsMem, slot()) else { return };
+    let Some(word) = events::prepare_sleep(&EVENTS_MEM, slot()) else { return };
     // A kick between this look and the sleep is not lost: whoever kicks posts an event first, which changes the word.
     if !percpu::this().is_kicked() {
         // Whatever ends the sleep, the caller looks again.
         let _ = host::futex_wait(wake_word(slot()), word, deadline);
     }
-    events::finish_sleep(&EventsMem, slot());
+    events::finish_sleep(&EVENTS_MEM, slot());
 }
 
 /// See `Events::wait_reply`.
@@ -108,10 +109,10 @@ pub fn wait_reply(done: &mut dyn FnMut() -> bool) {
     if spin(&FOR_REPLY, None, done) {
         return;
     }
-    let Some(word) = events::prepare_reply_sleep(&EventsMem, slot(), done) else { return };
+    let Some(word) = events::prepare_reply_sleep(&EVENTS_MEM, slot(), done) else { return };
     // Whatever ends the sleep, the caller looks again. A kick may come late: the reply comes soon.
     let _ = host::futex_wait(wake_word(slot()), word, None);
-    events::finish_sleep(&EventsMem, slot());
+    events::finish_sleep(&EVENTS_MEM, slot());
 }
 
 /// See `Events::relax`.

@@ -1,10 +1,9 @@
 //! The kernel's heap: dlmalloc over pages that grow like a break in the lower half of the kernel's heap range.
 
-use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use dlmalloc::Dlmalloc;
+use platform_x86::heap::Heap;
 use protocol::hosted::KERNEL_HEAP;
 
 use crate::context::STACKS;
@@ -68,28 +67,5 @@ unsafe impl dlmalloc::Allocator for Pages {
     }
 }
 
-/// The global allocator.
-pub struct Heap(spin::Mutex<Dlmalloc<Pages>>);
-
-// SAFETY: dlmalloc's own guarantees, under a lock.
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's.
-        unsafe { self.0.lock().malloc(layout.size(), layout.align()) }
-    }
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller's.
-        unsafe { self.0.lock().free(ptr, layout.size(), layout.align()) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's.
-        unsafe { self.0.lock().calloc(layout.size(), layout.align()) }
-    }
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller's.
-        unsafe { self.0.lock().realloc(ptr, layout.size(), layout.align(), new_size) }
-    }
-}
-
 #[global_allocator]
-static HEAP: Heap = Heap(spin::Mutex::new(Dlmalloc::new_with_allocator(Pages)));
+static HEAP: Heap<Pages> = Heap::new(Pages);

@@ -6,13 +6,13 @@ use abi::time::{CLOCK_MONOTONIC, CLOCK_REALTIME};
 use core::sync::atomic::{AtomicU64, Ordering};
 use platform::machine::Usage;
 use platform::{
-    Backing, Clock, CloneError, CloneMember, ClonePlan, Cloned, CodeSpace, ContextId, Events, Fault, Machine,
-    MemError, Prot, RegionView, Regions,
+    Backing, Clock, CloneError, CloneMember, ClonePlan, Cloned, CodeSpace, Events, Machine, MemError, Prot,
+    RegionView, Regions,
 };
+use platform_x86::percpu;
 
-use crate::{
-    clock, cloning, context, entry, events, host, memory, panic, patch, percpu, regions, vdso, xstate,
-};
+use crate::context::CONTEXTS;
+use crate::{clock, cloning, entry, events, host, memory, panic, patch, regions, vdso};
 
 /// The hosted platform; all state is the process's.
 pub struct Hosted;
@@ -55,70 +55,8 @@ impl Machine for Hosted {
         memory::resident(addr, out)
     }
 
-    fn copy_in(&self, src: usize, dst: &mut [u8]) -> Result<(), Fault> {
-        // SAFETY: `dst` is a slice.
-        unsafe { memory::copy_in(dst.as_mut_ptr(), src, dst.len()) }
-    }
-    fn copy_out(&self, dst: usize, src: &[u8]) -> Result<(), Fault> {
-        // SAFETY: `src` is a slice.
-        unsafe { memory::copy_out(dst, src.as_ptr(), src.len()) }
-    }
-    fn copy_out_region(&self, dst: usize, view: &RegionView, off: usize, len: usize) -> Result<(), Fault> {
-        // SAFETY: the view vouches for `len` bytes at `off`.
-        unsafe { memory::copy_out(dst, view.addr(off, len).as_ptr(), len) }
-    }
-    fn copy_in_region(&self, view: &RegionView, off: usize, src: usize, len: usize) -> Result<(), Fault> {
-        // SAFETY: as above; that the view is writable is its holder's affair.
-        unsafe { memory::copy_in(view.addr(off, len).as_ptr(), src, len) }
-    }
-    fn load_u32(&self, addr: usize) -> Result<u32, Fault> {
-        memory::load_u32(addr)
-    }
-    fn cas_u32(&self, addr: usize, old: u32, new: u32) -> Result<u32, Fault> {
-        memory::cas_u32(addr, old, new)
-    }
-    fn copy_in_str(&self, src: usize, dst: &mut [u8]) -> Result<usize, Fault> {
-        memory::copy_in_str(src, dst)
-    }
+    platform_x86::machine_methods!(CONTEXTS, entry::leave);
 
-    fn create_context(&self, entry: fn(usize) -> !, arg: usize) -> Result<ContextId, MemError> {
-        context::create(entry, arg)
-    }
-    fn current_context(&self) -> ContextId {
-        context::current()
-    }
-    fn switch_context(&self, to: ContextId) {
-        context::switch(to);
-    }
-    fn free_context(&self, id: ContextId) {
-        context::free(id);
-    }
-    fn enter_user(&self, frame: &TrapFrame) -> ! {
-        context::going_to_user();
-        entry::leave(frame)
-    }
-    fn tls(&self) -> usize {
-        context::current_fs()
-    }
-    fn set_tls(&self, base: usize) {
-        context::set_fs(base);
-    }
-    fn xstate_size(&self) -> usize {
-        xstate::signal_size()
-    }
-    fn save_xstate(&self, frame: &TrapFrame, out: &mut [u8]) {
-        context::with_area(|area| area.save_for_signal(frame, out));
-    }
-    fn restore_xstate(&self, frame: &mut TrapFrame, from: &[u8]) -> bool {
-        context::with_area(|area| area.load_from_signal(frame, from))
-    }
-    fn reset_xstate(&self, frame: &mut TrapFrame) {
-        xstate::reset_frame(frame);
-        context::with_area(|area| {
-            area.clear();
-            area.load_partial();
-        });
-    }
     fn patch_site(&self, frame: &TrapFrame, space: &mut dyn CodeSpace) {
         patch::patch_site(frame, space);
     }

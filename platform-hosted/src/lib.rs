@@ -30,7 +30,6 @@ pub mod hosted;
 pub mod memory;
 pub mod panic;
 pub mod patch;
-pub mod percpu;
 pub mod regions;
 pub mod signals;
 mod spinning;

@@ -4,9 +4,10 @@ use abi::errno::Errno;
 use abi::mm::{MADV_DONTNEED, MREMAP_FIXED, MREMAP_MAYMOVE, MS_SYNC, PAGE_SIZE};
 use abi::nr::{SYS_madvise, SYS_mincore, SYS_mremap, SYS_msync};
 use platform::{Backing, Fault, MemError, Prot};
+use platform_x86::usercopy::AppMemory;
 use protocol::hosted::{APP_HIGH, APP_LOW};
 
-use crate::{host, regions, usercopy, vdso};
+use crate::{Hosted, host, regions, vdso};
 
 /// The app's ranges.
 pub const RANGES: [(usize, usize); 2] = [APP_LOW, APP_HIGH];
@@ -103,55 +104,16 @@ pub fn resident(addr: usize, out: &mut [u8]) -> Result<(), MemError> {
     Ok(())
 }
 
-/// A range that the kernel may read on the app's behalf: its own, or the vDSO's image.
-fn readable(addr: usize, len: usize) -> Result<(), Fault> {
-    let vdso = || vdso::range().is_some_and(|(lo, hi)| lo <= addr && addr < hi && len <= hi - addr);
-    if len == 0 || is_app(addr, len) || vdso() { Ok(()) } else { Err(Fault) }
-}
-
-/// A range that the kernel may write to on the app's behalf.
-fn writable(addr: usize, len: usize) -> Result<(), Fault> {
-    if len == 0 || is_app(addr, len) { Ok(()) } else { Err(Fault) }
-}
-
-/// Copies from the app.
-///
-/// # Safety
-/// `dst` is valid for `len` bytes of writing.
-pub unsafe fn copy_in(dst: *mut u8, src: usize, len: usize) -> Result<(), Fault> {
-    readable(src, len)?;
-    // SAFETY: the caller's, and the check.
-    unsafe { usercopy::copy(dst as usize, src, len) }
-}
-
-/// Copies to the app.
-///
-/// # Safety
-/// `src` is valid for `len` bytes of reading.
-pub unsafe fn copy_out(dst: usize, src: *const u8, len: usize) -> Result<(), Fault> {
-    writable(dst, len)?;
-    // SAFETY: the caller's, and the check.
-    unsafe { usercopy::copy(dst, src as usize, len) }
-}
-
-/// Copies a string from the app; see `Machine::copy_in_str`.
-pub fn copy_in_str(src: usize, dst: &mut [u8]) -> Result<usize, Fault> {
-    let room = RANGES.iter().find(|(lo, hi)| *lo <= src && src < *hi).map(|(_, hi)| hi - src).ok_or(Fault)?;
-    let n = dst.len().min(room);
-    let found = usercopy::copy_str(&mut dst[..n], src)?;
-    // A string that runs into the end of the range has no end there.
-    if found == n && n < dst.len() { Err(Fault) } else { Ok(found) }
-}
-
-/// Loads an aligned word.
-pub fn load_u32(addr: usize) -> Result<u32, Fault> {
-    readable(addr, 4)?;
-    usercopy::load_u32(addr)
-}
-
-/// Compares and exchanges an aligned word.
-pub fn cas_u32(addr: usize, old: u32, new: u32) -> Result<u32, Fault> {
-    writable(addr, 4)?;
-    // SAFETY: the word is the app's.
-    unsafe { usercopy::cas_u32(addr, old, new) }
+impl AppMemory for Hosted {
+    /// The app's own ranges, and the vDSO's image.
+    fn readable(addr: usize, len: usize) -> Result<(), Fault> {
+        let vdso = || vdso::range().is_some_and(|(lo, hi)| lo <= addr && addr < hi && len <= hi - addr);
+        if len == 0 || is_app(addr, len) || vdso() { Ok(()) } else { Err(Fault) }
+    }
+    fn writable(addr: usize, len: usize) -> Result<(), Fault> {
+        if len == 0 || is_app(addr, len) { Ok(()) } else { Err(Fault) }
+    }
+    fn room(addr: usize) -> Result<usize, Fault> {
+        RANGES.iter().find(|(lo, hi)| *lo <= addr && addr < *hi).map(|(_, hi)| hi - addr).ok_or(Fault)
+    }
 }

@@ -18,9 +18,11 @@ use abi::mm::PAGE_SIZE;
 use abi::nr::*;
 use abi::regs::TrapFrame;
 use platform::{CodeSpace, Prot, TRAMPOLINES_LEN};
+use platform_x86::percpu;
+use platform_x86::usercopy::AppMemory;
 
 use crate::entry::OFF_RESUME;
-use crate::{entry, memory, percpu};
+use crate::{Hosted, entry, memory};
 use arena::Arena;
 use site::{BEFORE, BEHIND, JUMP, Plan, SYSCALL};
 use trampoline::Trampoline;
@@ -177,7 +179,7 @@ impl Window {
         }
         let mut window = Self { bytes: [0; BEFORE + SYSCALL + BEHIND], start, ip, len: end - start };
         // SAFETY: the buffer has room for `len` bytes.
-        unsafe { memory::copy_in(window.bytes.as_mut_ptr(), start, window.len) }.ok()?;
+        unsafe { Hosted::copy_in(window.bytes.as_mut_ptr(), start, window.len) }.ok()?;
         Some(window)
     }
 
@@ -195,7 +197,7 @@ impl Window {
         let start = self.ip & !(PAGE_SIZE - 1);
         let mut bytes = Box::new([0; PAGE_SIZE]);
         // SAFETY: the buffer has room for a page.
-        unsafe { memory::copy_in(bytes.as_mut_ptr(), start, PAGE_SIZE) }.ok()?;
+        unsafe { Hosted::copy_in(bytes.as_mut_ptr(), start, PAGE_SIZE) }.ok()?;
         Some((start, bytes))
     }
 
@@ -296,7 +298,7 @@ fn rewrite(pieces: &[(usize, &[u8])], rights: impl Fn(usize) -> Option<Prot>) ->
     // SAFETY: the pieces are slices.
     let written = pieces
         .iter()
-        .all(|(at, bytes)| unsafe { memory::copy_out(*at, bytes.as_ptr(), bytes.len()) }.is_ok());
+        .all(|(at, bytes)| unsafe { Hosted::copy_out(*at, bytes.as_ptr(), bytes.len()) }.is_ok());
     if memory::protect(start, end - start, old).is_err() {
         crate::panic::die(format_args!("code at {start:#x} could not be made executable again"));
     }

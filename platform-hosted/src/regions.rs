@@ -3,7 +3,6 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use abi::errno::Errno;
 use abi::mm::{PAGE_SIZE, PROT_READ, PROT_WRITE};
@@ -11,10 +10,11 @@ use abi::nr::SYS_recvmsg;
 use abi::socket::{CmsgHdr, MSG_CTRUNC, MsgHdr, SCM_RIGHTS, SOL_SOCKET};
 use abi::uio::IoVec;
 use platform::{MemError, RegionView};
+use platform_x86::words::Words;
 use protocol::hosted::{
     FD_CONTROL, FD_EVENTS, FD_FAMILY, FD_SOCKET, KERNEL_REGIONS, SOCK_PAYLOAD, SOCK_REGION,
 };
-use protocol::{SharedMem, control, events, family};
+use protocol::{control, events, family};
 
 use crate::host;
 use crate::memory::mem_error;
@@ -90,30 +90,9 @@ pub fn family_view() -> RegionView {
     FAMILY_VIEW.get().expect("regions are set up first").clone()
 }
 
-/// The events region at its fixed place: no lookup on the way to a pending bit.
-pub struct EventsMem;
-
-impl SharedMem for EventsMem {
-    fn len(&self) -> usize {
-        events::REGION_SIZE
-    }
-    fn u32_at(&self, off: usize) -> &AtomicU32 {
-        assert!(off.is_multiple_of(4) && off < events::REGION_SIZE);
-        // SAFETY: mapped by `init` for good; in range and aligned; accessed only atomically.
-        unsafe { &*((EVENTS + off) as *const AtomicU32) }
-    }
-    fn u64_at(&self, off: usize) -> &AtomicU64 {
-        assert!(off.is_multiple_of(8) && off < events::REGION_SIZE);
-        // SAFETY: as for u32_at.
-        unsafe { &*((EVENTS + off) as *const AtomicU64) }
-    }
-    fn read(&self, _: usize, _: &mut [u8]) {
-        unreachable!("the events region holds words only");
-    }
-    fn write(&self, _: usize, _: &[u8]) {
-        unreachable!("the events region holds words only");
-    }
-}
+/// The events region.
+// SAFETY: mapped by `init` for good; accessed only atomically.
+pub static EVENTS_MEM: Words = unsafe { Words::new(EVENTS, events::REGION_SIZE) };
 
 #[repr(C, align(8))]
 struct Rights {

@@ -13,11 +13,12 @@ use abi::signal::{
     KernelSigAction, SA_ONSTACK, SA_RESTORER, SA_SIGINFO, SIG_IGN, SIG_SETMASK, SIGBUS, SIGFPE, SIGILL,
     SIGKILL, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP, SigContext, SigInfo, SigSet, StackT, UContext,
 };
+use platform_x86::percpu;
 use protocol::hosted::{KERNEL_HEAP, KERNEL_IMAGE, KICK_SIGNAL};
 
 use crate::entry::{self, FLAGS_UNWANTED, OFF_RESUME, OFF_SAVED_RIP};
 use crate::filter::ARCH_X86_64;
-use crate::{gate, host, panic, percpu, usercopy};
+use crate::{gate, host, panic, usercopy};
 
 const HANDLED: [i32; 7] = [SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, KICK_SIGNAL];
 /// Signals above this are real-time ones, which nothing sends unasked.

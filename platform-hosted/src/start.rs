@@ -6,12 +6,12 @@ use abi::nr::{SYS_mseal, SYS_prctl, SYS_sched_getaffinity, SYS_seccomp};
 use abi::process::PR_SET_NO_NEW_PRIVS;
 use platform::Platform;
 use platform::machine::Entry;
+use platform_x86::percpu;
 use protocol::boot::read_identity;
 
+use crate::context::CONTEXTS;
 use crate::filter::{self, Places};
-use crate::{
-    HOSTED, cloning, context, cpu, gate, host, hosted, panic, percpu, regions, signals, vdso, xstate,
-};
+use crate::{HOSTED, cloning, cpu, gate, host, hosted, panic, regions, signals, vdso, xstate};
 
 /// What a kernel consists of, as this platform sees it.
 #[derive(Clone, Copy)]
@@ -107,8 +107,8 @@ fn set_up(aux: &Aux, kernel: Kernel) -> ! {
     seal(aux);
     enter_sandbox();
     START.call_once(|| kernel.start);
-    match context::create(run, 0) {
-        Ok(first) => context::enter_first(first),
+    match CONTEXTS.create(run, 0) {
+        Ok(first) => CONTEXTS.enter_first(first),
         Err(e) => panic::die(format_args!("no memory for the first stack: {e:?}")),
     }
 }

@@ -31,57 +31,7 @@ unsafe extern "C" fn copy_asm(dst: usize, src: usize, len: usize) -> u64 {
         ".hidden offshoot_load_u32, offshoot_cas_u32, offshoot_copy_str",
         "offshoot_copy_start:",
         "xor eax, eax",
-        "cmp rdx, 16",
-        "jbe 50f",
-        "cmp rdx, 256",
-        "ja 20f",
-        "movups xmm0, [rsi + rdx - 16]",
-        "lea r8, [rdi + rdx - 16]",
-        "31:",
-        "movups xmm1, [rsi]",
-        "movups [rdi], xmm1",
-        "add rsi, 16",
-        "add rdi, 16",
-        "sub rdx, 16",
-        "cmp rdx, 16",
-        "ja 31b",
-        "movups [r8], xmm0",
-        "ret",
-        "20:",
-        "mov rcx, rdx",
-        "rep movsb",
-        "ret",
-        "50:",
-        "cmp edx, 8",
-        "jae 51f",
-        "cmp edx, 4",
-        "jae 52f",
-        "cmp edx, 2",
-        "jae 53f",
-        "test edx, edx",
-        "jz 54f",
-        "mov cl, [rsi]",
-        "mov [rdi], cl",
-        "54:",
-        "ret",
-        "51:",
-        "mov rcx, [rsi]",
-        "mov r8, [rsi + rdx - 8]",
-        "mov [rdi], rcx",
-        "mov [rdi + rdx - 8], r8",
-        "ret",
-        "52:",
-        "mov ecx, [rsi]",
-        "mov r8d, [rsi + rdx - 4]",
-        "mov [rdi], ecx",
-        "mov [rdi + rdx - 4], r8d",
-        "ret",
-        "53:",
-        "movzx ecx, word ptr [rsi]",
-        "movzx r8d, word ptr [rsi + rdx - 2]",
-        "mov [rdi], cx",
-        "mov [rdi + rdx - 2], r8w",
-        "ret",
+        crate::copy_up!(),
         // load_u32(addr)
         "offshoot_load_u32:",
         "mov eax, [rdi]",
@@ -120,6 +70,59 @@ unsafe extern "C" {
 
 fn checked(ret: u64) -> Result<u64, Fault> {
     if ret == u64::MAX { Err(Fault) } else { Ok(ret) }
+}
+
+/// A platform's rules of which memory is the app's; what is done there on the app's behalf keeps to them.
+pub trait AppMemory {
+    /// The kernel may read this on the app's behalf.
+    fn readable(addr: usize, len: usize) -> Result<(), Fault>;
+
+    /// The kernel may write to this on the app's behalf: the app's own ranges only.
+    fn writable(addr: usize, len: usize) -> Result<(), Fault>;
+
+    /// Bytes from `addr` to the end of the app's range that it is in.
+    fn room(addr: usize) -> Result<usize, Fault>;
+
+    /// Copies from the app.
+    ///
+    /// # Safety
+    /// `dst` is valid for `len` bytes of writing.
+    unsafe fn copy_in(dst: *mut u8, src: usize, len: usize) -> Result<(), Fault> {
+        Self::readable(src, len)?;
+        // SAFETY: the caller's, and the check.
+        unsafe { copy(dst as usize, src, len) }
+    }
+
+    /// Copies to the app.
+    ///
+    /// # Safety
+    /// `src` is valid for `len` bytes of reading.
+    unsafe fn copy_out(dst: usize, src: *const u8, len: usize) -> Result<(), Fault> {
+        Self::writable(dst, len)?;
+        // SAFETY: the caller's, and the check.
+        unsafe { copy(dst, src as usize, len) }
+    }
+
+    /// Copies a string from the app; see `Machine::copy_in_str`.
+    fn copy_in_str(src: usize, dst: &mut [u8]) -> Result<usize, Fault> {
+        let n = dst.len().min(Self::room(src)?);
+        let found = copy_str(&mut dst[..n], src)?;
+        // A string that runs into the end of the range has no end there.
+        if found == n && n < dst.len() { Err(Fault) } else { Ok(found) }
+    }
+
+    /// Loads an aligned word.
+    fn load_u32(addr: usize) -> Result<u32, Fault> {
+        Self::readable(addr, 4)?;
+        load_u32(addr)
+    }
+
+    /// Compares and exchanges an aligned word; the value found.
+    fn cas_u32(addr: usize, old: u32, new: u32) -> Result<u32, Fault> {
+        Self::writable(addr, 4)?;
+        // SAFETY: the word is the app's.
+        unsafe { cas_u32(addr, old, new) }
+    }
 }
 
 /// Copies between the app's memory and the kernel's.

@@ -5,6 +5,7 @@ use core::arch::naked_asm;
 use abi::errno::Errno;
 use abi::mm::PAGE_SIZE;
 use platform::{CloneError, ClonePlan, Cloned};
+use platform_x86::percpu;
 use protocol::boot::{Identity, read_identity};
 use protocol::xen::{
     ASK_CLONE, ASK_EXIT, ASK_PULLED, Exchange, FrameRange, PageGrant, REQUEST_DATA_LEN, StartPages,
@@ -13,7 +14,9 @@ use protocol::xen::{
 use crate::boot::Pages;
 use crate::interface::GrantCopy;
 use crate::layout::frame_of;
-use crate::{clock, context, cpu, door, events, hypercall, kmem, panic, percpu, random, regions, space};
+
+use crate::context::CONTEXTS;
+use crate::{clock, context, cpu, door, events, hypercall, kmem, panic, random, regions, space};
 
 /// What `resume` answers in the child.
 const CHILD: i64 = i64::MIN;
@@ -43,24 +46,13 @@ fn image() -> [FrameRange; 2] {
 #[unsafe(naked)]
 unsafe extern "C" fn fork_point(f: extern "C" fn(usize, &Asked) -> i64, arg: &Asked) -> i64 {
     naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        platform_x86::push_preserved!(),
         "mov rax, rdi",
         "mov rdi, rsp",
         "sub rsp, 8",
         "call rax",
         "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
+        platform_x86::pop_preserved_ret!(),
     )
 }
 
@@ -71,13 +63,7 @@ unsafe extern "C" fn resume(root: u64, rsp: u64) -> ! {
         "mov cr3, rdi",
         "mov rsp, rsi",
         "movabs rax, {child}",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
+        platform_x86::pop_preserved_ret!(),
         child = const CHILD,
     )
 }
@@ -108,7 +94,7 @@ extern "C" fn ask(rsp: usize, asked: &Asked) -> i64 {
 /// See `CloneMember::clone_member`.
 pub fn clone_member(plan: &ClonePlan) -> Result<Cloned, CloneError> {
     space::take_notices();
-    context::save_for_clone();
+    CONTEXTS.save_for_clone();
     let asked = Asked { slot: plan.slot, root: space::clone::freeze() };
     // SAFETY: the child's stack is a copy of this one; no lock is held.
     let answer = unsafe { fork_point(ask, &asked) };
@@ -188,12 +174,12 @@ fn become_child() -> Identity {
     let token = unsafe { TOKEN.0.get().cast::<u64>().read() };
     space::clone::become_child(token);
     regions::start(&door::command_data(0, 0));
-    context::load_after_clone();
+    CONTEXTS.load_after_clone();
     let Some(identity) = read_identity(&regions::control_view()) else {
         panic::die(format_args!("a clone found no identity in its control region"));
     };
     random::seed(&identity.entropy);
-    space::clone::prefetch(&context::places());
+    space::clone::prefetch(&CONTEXTS.places());
     space::clone::drop_tokens();
     cpu::flush_app();
     identity

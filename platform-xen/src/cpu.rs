@@ -86,15 +86,6 @@ pub fn set_gs_base(base: usize) {
     KernelGsBase::write(VirtAddr::zero());
 }
 
-/// Loads the SSE control register.
-///
-/// # Safety
-/// `mxcsr` has no reserved bits set.
-pub unsafe fn load_mxcsr(mxcsr: u32) {
-    // SAFETY: the caller's; the kernel does no floating-point arithmetic.
-    unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(readonly, nostack, preserves_flags)) };
-}
-
 /// Loads a root table whose kernel half is like the present one's.
 pub fn load_root(frame: u32) {
     let at = PhysFrame::containing_address(PhysAddr::new(u64::from(frame) << 12));

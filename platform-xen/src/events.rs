@@ -1,13 +1,16 @@
 //! Events: pending bits in the events region; an event channel wakes whoever sleeps.
 
 use alloc::collections::BTreeMap;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use platform_x86::percpu;
+use platform_x86::words::Words;
 use protocol::xen::{ASK_BIND, EVENTS_DOMAIN, PageGrant};
 use protocol::{MONITOR_SLOT, SharedMem, events};
 
 use crate::layout::VIEWS;
-use crate::{door, hypercall, percpu, shared_info};
+
+use crate::{door, hypercall, shared_info};
 
 /// Where the events region is mapped: no lookup on the way to a pending bit.
 pub const EVENTS: usize = VIEWS.0 + 0x1000_0000;
@@ -20,29 +23,8 @@ static READY: AtomicBool = AtomicBool::new(false);
 static PORTS: spin::Mutex<BTreeMap<u32, (u32, u32)>> = spin::Mutex::new(BTreeMap::new());
 
 /// The events region at its place.
-struct EventsMem;
-
-impl SharedMem for EventsMem {
-    fn len(&self) -> usize {
-        events::REGION_SIZE
-    }
-    fn u32_at(&self, off: usize) -> &AtomicU32 {
-        assert!(off.is_multiple_of(4) && off < events::REGION_SIZE);
-        // SAFETY: a view of the region, mapped on demand, for good; in range and aligned; accessed only atomically.
-        unsafe { &*((EVENTS + off) as *const AtomicU32) }
-    }
-    fn u64_at(&self, off: usize) -> &AtomicU64 {
-        assert!(off.is_multiple_of(8) && off < events::REGION_SIZE);
-        // SAFETY: as for u32_at.
-        unsafe { &*((EVENTS + off) as *const AtomicU64) }
-    }
-    fn read(&self, _: usize, _: &mut [u8]) {
-        unreachable!("the events region holds words only");
-    }
-    fn write(&self, _: usize, _: &[u8]) {
-        unreachable!("the events region holds words only");
-    }
-}
+// SAFETY: a view of the region, mapped on demand, for good; accessed only atomically.
+static EVENTS_MEM: Words = unsafe { Words::new(EVENTS, events::REGION_SIZE) };
 
 /// Takes the slot; its part of the region is mapped.
 pub fn set_slot(slot: u32) {
@@ -73,14 +55,14 @@ pub fn clear_port(port: u32) -> bool {
 /// After an answer of the monitor, whose event may have meant more: the kernel is to look before the app goes on.
 pub fn look_soon() {
     let other = shared_info::take_ports(door::header().port);
-    if other || READY.load(Ordering::Relaxed) && events::any_pending(&EventsMem, slot()) {
+    if other || READY.load(Ordering::Relaxed) && events::any_pending(&EVENTS_MEM, slot()) {
         percpu::this().kicked();
     }
 }
 
 /// See `Events::notify`.
 pub fn notify(to: u32, event: u32) {
-    if !events::post(&EventsMem, to, event) {
+    if !events::post(&EVENTS_MEM, to, event) {
         return;
     }
     if to == MONITOR_SLOT {
@@ -94,7 +76,7 @@ pub fn notify(to: u32, event: u32) {
 
 /// The port to a member, bound at first use and when the slot has another domain.
 fn port_to(slot: u32) -> Option<u32> {
-    let domain = EventsMem.u32_at(events::slot_base(slot) + EVENTS_DOMAIN).load(Ordering::Relaxed);
+    let domain = EVENTS_MEM.u32_at(events::slot_base(slot) + EVENTS_DOMAIN).load(Ordering::Relaxed);
     let mut ports = PORTS.lock();
     if let Some((bound, port)) = ports.get(&slot).copied() {
         if bound == domain {
@@ -114,35 +96,35 @@ fn port_to(slot: u32) -> Option<u32> {
 
 /// See `Events::pending`.
 pub fn pending() -> bool {
-    percpu::this().is_kicked() || events::any_pending(&EventsMem, slot())
+    percpu::this().is_kicked() || events::any_pending(&EVENTS_MEM, slot())
 }
 
 /// See `Events::take`.
 pub fn take(each: &mut dyn FnMut(u32)) {
     percpu::this().kick_seen();
     crate::space::take_notices();
-    events::take_all(&EventsMem, slot(), each);
+    events::take_all(&EVENTS_MEM, slot(), each);
 }
 
 /// See `Events::wait`.
 pub fn wait(deadline: Option<u64>) {
     acknowledge();
-    if events::prepare_sleep(&EventsMem, slot()).is_none() {
+    if events::prepare_sleep(&EVENTS_MEM, slot()).is_none() {
         return;
     }
     if !percpu::this().is_kicked() {
         // 0 would mean no deadline; the first nanosecond of the host's life is over.
         hypercall::idle(deadline.map_or(0, |d| d.max(1)));
     }
-    events::finish_sleep(&EventsMem, slot());
+    events::finish_sleep(&EVENTS_MEM, slot());
 }
 
 /// See `Events::wait_reply`.
 pub fn wait_reply(done: &mut dyn FnMut() -> bool) {
     acknowledge();
-    if events::prepare_reply_sleep(&EventsMem, slot(), done).is_some() {
+    if events::prepare_reply_sleep(&EVENTS_MEM, slot(), done).is_some() {
         hypercall::idle(0);
-        events::finish_sleep(&EventsMem, slot());
+        events::finish_sleep(&EVENTS_MEM, slot());
     }
     // What came with the reply is to be true before the app goes on.
     crate::space::take_notices();

@@ -47,8 +47,6 @@ pub mod memory;
 #[cfg(not(test))]
 pub mod panic;
 #[cfg(not(test))]
-pub mod percpu;
-#[cfg(not(test))]
 pub mod random;
 #[cfg(not(test))]
 pub mod regions;

@@ -2,9 +2,10 @@
 
 use abi::mm::PAGE_SIZE;
 use platform::{Backing, Fault, MemError, Prot};
-use platform_x86::usercopy;
+use platform_x86::usercopy::AppMemory;
 
 use crate::layout::APP;
+use crate::xen::Xen;
 use crate::{regions, space};
 
 /// The app's ranges.
@@ -74,48 +75,14 @@ pub fn resident(addr: usize, out: &mut [u8]) -> Result<(), MemError> {
     Ok(())
 }
 
-fn accessible(addr: usize, len: usize) -> Result<(), Fault> {
-    if len == 0 || is_app(addr, len) { Ok(()) } else { Err(Fault) }
-}
-
-/// Copies from the app.
-///
-/// # Safety
-/// `dst` is valid for `len` bytes of writing.
-pub unsafe fn copy_in(dst: *mut u8, src: usize, len: usize) -> Result<(), Fault> {
-    accessible(src, len)?;
-    // SAFETY: the caller's, and the check.
-    unsafe { usercopy::copy(dst as usize, src, len) }
-}
-
-/// Copies to the app.
-///
-/// # Safety
-/// `src` is valid for `len` bytes of reading.
-pub unsafe fn copy_out(dst: usize, src: *const u8, len: usize) -> Result<(), Fault> {
-    accessible(dst, len)?;
-    // SAFETY: the caller's, and the check.
-    unsafe { usercopy::copy(dst, src as usize, len) }
-}
-
-/// Copies a string from the app; see `Machine::copy_in_str`.
-pub fn copy_in_str(src: usize, dst: &mut [u8]) -> Result<usize, Fault> {
-    accessible(src, 1)?;
-    let n = dst.len().min(APP.1 - src);
-    let found = usercopy::copy_str(&mut dst[..n], src)?;
-    // A string that runs into the end of the range has no end there.
-    if found == n && n < dst.len() { Err(Fault) } else { Ok(found) }
-}
-
-/// Loads an aligned word.
-pub fn load_u32(addr: usize) -> Result<u32, Fault> {
-    accessible(addr, 4)?;
-    usercopy::load_u32(addr)
-}
-
-/// Compares and exchanges an aligned word.
-pub fn cas_u32(addr: usize, old: u32, new: u32) -> Result<u32, Fault> {
-    accessible(addr, 4)?;
-    // SAFETY: the word is the app's.
-    unsafe { usercopy::cas_u32(addr, old, new) }
+impl AppMemory for Xen {
+    fn readable(addr: usize, len: usize) -> Result<(), Fault> {
+        if len == 0 || is_app(addr, len) { Ok(()) } else { Err(Fault) }
+    }
+    fn writable(addr: usize, len: usize) -> Result<(), Fault> {
+        Self::readable(addr, len)
+    }
+    fn room(addr: usize) -> Result<usize, Fault> {
+        Self::readable(addr, 1).map(|()| APP.1 - addr)
+    }
 }

@@ -129,23 +129,4 @@ pub fn print(text: &[u8]) {
     }
 }
 
-#[cfg(freestanding)]
-#[panic_handler]
-fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {
-    match info.location() {
-        Some(at) => die(format_args!("panic at {}:{}: {}", at.file(), at.line(), info.message())),
-        None => die(format_args!("panic: {}", info.message())),
-    }
-}
-
-/// Named by the precompiled core library's unwind tables; nothing here unwinds.
-#[cfg(freestanding)]
-#[unsafe(no_mangle)]
-extern "C" fn rust_eh_personality() {}
-
-/// Named by the precompiled alloc library; nothing here unwinds.
-#[cfg(freestanding)]
-#[unsafe(no_mangle)]
-extern "C" fn _Unwind_Resume() -> ! {
-    die(format_args!("unwinding was attempted"))
-}
+platform_x86::ends_by!(die);

@@ -5,14 +5,14 @@
 
 use platform::Platform;
 use platform::machine::Entry;
+use platform_x86::percpu;
 use protocol::PROTOCOL_VERSION;
 use protocol::boot::read_identity;
 use protocol::xen::{ASK_READY, DO_CLONE, DO_QUIT, DO_START, MAGIC};
 use xen_sys::SHUTDOWN_poweroff;
 
-use crate::{
-    XEN, cloning, context, cpu, door, hypercall, kmem, panic, percpu, random, regions, segments, space, traps,
-};
+use crate::context::CONTEXTS;
+use crate::{XEN, cloning, cpu, door, hypercall, kmem, panic, random, regions, segments, space, traps};
 
 /// What a kernel consists of, as this platform sees it.
 #[derive(Clone, Copy)]
@@ -82,8 +82,8 @@ fn start(kernel: Kernel) -> ! {
     };
     random::seed(&identity.entropy);
     START.call_once(|| kernel.start);
-    match context::create(run, 0) {
-        Ok(first) => context::enter_first(first),
+    match CONTEXTS.create(run, 0) {
+        Ok(first) => CONTEXTS.enter_first(first),
         Err(e) => panic::die(format_args!("no memory for the first stack: {e:?}")),
     }
 }

@@ -7,6 +7,7 @@ use abi::regs::{
     FAULT_FETCH, FAULT_WRITE, KIND_FAULT, KIND_KICK, TRAP_PAGE_FAULT, TRAP_PROTECTION, TrapFrame, fault_hint,
 };
 use abi::signal::{SI_KERNEL, SIGBUS, SIGKILL, SIGSEGV};
+use platform_x86::percpu;
 use platform_x86::usercopy;
 use x86_64::VirtAddr;
 use x86_64::instructions::tables::lidt;
@@ -16,7 +17,7 @@ use crate::entry::{STUB, offshoot_stubs};
 use crate::layout::{APP, VIEWS};
 use crate::segments::{IST_DOUBLE, IST_FAULT, IST_NMI, IST_OTHER};
 use crate::space::{self, Access, Bad};
-use crate::{events, hypercall, panic, percpu};
+use crate::{events, hypercall, panic};
 
 /// The vector of events.
 pub const UPCALL: u8 = 0x40;

@@ -5,72 +5,42 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use abi::errno::{Errno, SysResult};
 use abi::poll::PollEvents;
 use alloc::sync::Arc;
-use platform::RegionView;
-use protocol::desc::{EVENTFD_REGION, EVENTFD_RING};
+use protocol::SharedMem;
 use protocol::ring::Side;
-use protocol::{Op, SharedMem};
 
 use super::OpenFile;
+use super::shared_state::{Lazy, SharedState};
 use crate::host::Answer;
 use crate::io::IoBuf;
-use crate::region::Held;
-use crate::ring_io::RingView;
 
 const SEMAPHORE: usize = 68;
-const RING_CAP: u32 = 4096;
 const MAX: u64 = u64::MAX - 1;
 
 /// The mapped counter.
-struct Counter {
-    view: RegionView,
-    waiters: RingView,
-    _region: Arc<Held>,
-}
+struct Counter(Arc<SharedState>);
 
 impl Counter {
-    fn of_answer(f: &OpenFile, answer: &Answer<'_>) -> SysResult<Arc<Self>> {
-        let held = Held::take(f.host(), answer.region(0).ok_or(Errno::EIO)?)?;
-        let view = held.view()?;
-        if view.len() < EVENTFD_REGION {
-            return Err(Errno::EIO);
-        }
-        let waiters = RingView::new(view.clone(), EVENTFD_RING as u32, RING_CAP)?;
-        Ok(Arc::new(Self { view, waiters, _region: held }))
-    }
-
     fn value(&self) -> &AtomicU64 {
-        self.view.u64_at(0)
+        self.0.view.u64_at(0)
     }
 
     fn semaphore(&self) -> bool {
-        self.view.u32_at(SEMAPHORE).load(Ordering::Relaxed) != 0
+        self.0.view.u32_at(SEMAPHORE).load(Ordering::Relaxed) != 0
     }
 }
 
 /// An eventfd, attached on first use.
 #[derive(Default)]
-pub struct EventFd(spin::Once<Arc<Counter>>);
+pub struct EventFd(Lazy);
 
 impl EventFd {
-    /// Takes the region that the opening reply brought, if it can be had; otherwise the first use asks again.
-    pub fn attach(&self, f: &OpenFile, answer: &Answer<'_>) {
-        if let Ok(counter) = Counter::of_answer(f, answer) {
-            self.0.call_once(|| counter);
-        }
+    /// See [`Lazy::attach`].
+    pub(super) fn attach(&self, f: &OpenFile, answer: &Answer<'_>) {
+        self.0.attach(f, answer);
     }
 
-    fn counter(&self, f: &OpenFile) -> SysResult<Arc<Counter>> {
-        if let Some(c) = self.0.get() {
-            return Ok(c.clone());
-        }
-        loop {
-            let answer = f.host().call(Op::AttachRegion, &[u64::from(f.desc())])?;
-            match Counter::of_answer(f, &answer) {
-                Err(Errno::EAGAIN) => {}
-                Err(e) => return Err(e),
-                Ok(c) => return Ok(self.0.call_once(|| c).clone()),
-            }
-        }
+    fn counter(&self, f: &OpenFile) -> SysResult<Counter> {
+        self.0.of(f).map(Counter)
     }
 
     /// read(2): the count and zero it, or with EFD_SEMAPHORE one of it.
@@ -88,10 +58,10 @@ impl EventFd {
             })
         };
         let old = take().or_else(|_| {
-            c.waiters.ring().arm(Side::Reader, f.host().slot());
+            c.0.waiters.ring().arm(Side::Reader, f.host().slot());
             take().map_err(|_| Errno::EAGAIN)
         })?;
-        c.waiters.wake(f.host(), Side::Writer);
+        c.0.waiters.wake(f.host(), Side::Writer);
         io.put(&(if one { 1 } else { old }).to_ne_bytes())
             .and_then(|n| if n == 8 { Ok(8) } else { Err(Errno::EFAULT) })
     }
@@ -116,14 +86,14 @@ impl EventFd {
             })
         };
         let done = put().or_else(|_| {
-            c.waiters.ring().arm(Side::Writer, f.host().slot());
+            c.0.waiters.ring().arm(Side::Writer, f.host().slot());
             put()
         });
         if done.is_err() {
             io.rewind(from);
             return Err(Errno::EAGAIN);
         }
-        c.waiters.wake(f.host(), Side::Reader);
+        c.0.waiters.wake(f.host(), Side::Reader);
         Ok(8)
     }
 
@@ -149,10 +119,10 @@ impl EventFd {
     pub fn arm(&self, f: &OpenFile, want: PollEvents) {
         let Ok(c) = self.counter(f) else { return };
         if want.contains(PollEvents::POLLIN) {
-            c.waiters.ring().arm(Side::Reader, f.host().slot());
+            c.0.waiters.ring().arm(Side::Reader, f.host().slot());
         }
         if want.contains(PollEvents::POLLOUT) {
-            c.waiters.ring().arm(Side::Writer, f.host().slot());
+            c.0.waiters.ring().arm(Side::Writer, f.host().slot());
         }
     }
 }

@@ -30,6 +30,7 @@ mod position;
 mod ready;
 mod regular;
 mod shadow;
+mod shared_state;
 mod socket;
 mod stream;
 mod timerfd;

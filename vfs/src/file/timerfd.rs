@@ -8,21 +8,17 @@ use abi::errno::{Errno, SysResult};
 use abi::poll::PollEvents;
 use abi::time::{Itimerspec, Timespec};
 use alloc::sync::Arc;
-use platform::{Platform, RegionView};
+use platform::Platform;
 use protocol::desc::{
-    EVENTFD_REGION, EVENTFD_RING, TIMERFD_ARMINGS, TIMERFD_INTERVAL, TIMERFD_LOCK, TIMERFD_NEXT,
-    TIMERFD_TICKS, TIMERFD_WALL,
+    TIMERFD_ARMINGS, TIMERFD_INTERVAL, TIMERFD_LOCK, TIMERFD_NEXT, TIMERFD_TICKS, TIMERFD_WALL,
 };
 use protocol::ring::Side;
-use protocol::{Op, SharedMem, lock};
+use protocol::{SharedMem, lock};
 
 use super::OpenFile;
+use super::shared_state::{Lazy, SharedState};
 use crate::host::{Answer, Host};
 use crate::io::IoBuf;
-use crate::region::Held;
-use crate::ring_io::RingView;
-
-const RING_CAP: u32 = 4096;
 
 #[derive(Clone, Copy, Default)]
 struct State {
@@ -50,44 +46,28 @@ impl State {
 }
 
 /// The mapped state. Other members may write anything there: each value is only ever a number of this timer's.
-struct Timer {
-    view: RegionView,
-    waiters: RingView,
-    wall: bool,
-    _region: Arc<Held>,
-}
+struct Timer(Arc<SharedState>);
 
 impl Timer {
-    fn of_answer(f: &OpenFile, answer: &Answer<'_>) -> SysResult<Arc<Self>> {
-        let held = Held::take(f.host(), answer.region(0).ok_or(Errno::EIO)?)?;
-        let view = held.view()?;
-        if view.len() < EVENTFD_REGION {
-            return Err(Errno::EIO);
-        }
-        let waiters = RingView::new(view.clone(), EVENTFD_RING as u32, RING_CAP)?;
-        let wall = view.u32_at(TIMERFD_WALL).load(Relaxed) != 0;
-        Ok(Arc::new(Self { view, waiters, wall, _region: held }))
-    }
-
     fn now(&self, clock: &dyn Platform) -> u64 {
-        if self.wall { clock.wall() } else { clock.monotonic() }
+        if self.0.view.u32_at(TIMERFD_WALL).load(Relaxed) != 0 { clock.wall() } else { clock.monotonic() }
     }
 
     /// Runs `step` on the state as it is now, with the lock held.
     fn with<T>(&self, host: &Host, step: impl FnOnce(&mut State, u64) -> T) -> T {
-        let word = self.view.u32_at(TIMERFD_LOCK);
+        let word = self.0.view.u32_at(TIMERFD_LOCK);
         while !lock::try_lock(word, host.slot()) {
             host.platform.relax();
         }
         let now = self.now(host.platform);
         let places = [TIMERFD_NEXT, TIMERFD_INTERVAL, TIMERFD_ARMINGS, TIMERFD_TICKS];
-        let [next, interval, armings, ticks] = places.map(|at| self.view.u64_at(at).load(Relaxed));
+        let [next, interval, armings, ticks] = places.map(|at| self.0.view.u64_at(at).load(Relaxed));
         let mut state = State { next, interval, armings, ticks };
         state.advance(now);
         let result = step(&mut state, now);
         let values = [state.next, state.interval, state.armings, state.ticks];
         for (at, value) in places.into_iter().zip(values) {
-            self.view.u64_at(at).store(value, Relaxed);
+            self.0.view.u64_at(at).store(value, Relaxed);
         }
         lock::unlock(word, host.slot());
         result
@@ -101,28 +81,16 @@ fn shown(s: &State, now: u64) -> Itimerspec {
 
 /// A timer, attached on first use.
 #[derive(Default)]
-pub struct TimerFd(spin::Once<Arc<Timer>>);
+pub struct TimerFd(Lazy);
 
 impl TimerFd {
-    /// Takes the region that the opening reply brought, if it can be had; otherwise the first use asks again.
+    /// See [`Lazy::attach`].
     pub(super) fn attach(&self, f: &OpenFile, answer: &Answer<'_>) {
-        if let Ok(timer) = Timer::of_answer(f, answer) {
-            self.0.call_once(|| timer);
-        }
+        self.0.attach(f, answer);
     }
 
-    fn timer(&self, f: &OpenFile) -> SysResult<Arc<Timer>> {
-        if let Some(t) = self.0.get() {
-            return Ok(t.clone());
-        }
-        loop {
-            let answer = f.host().call(Op::AttachRegion, &[u64::from(f.desc())])?;
-            match Timer::of_answer(f, &answer) {
-                Err(Errno::EAGAIN) => {}
-                Err(e) => return Err(e),
-                Ok(t) => return Ok(self.0.call_once(|| t).clone()),
-            }
-        }
+    fn timer(&self, f: &OpenFile) -> SysResult<Timer> {
+        self.0.of(f).map(Timer)
     }
 
     /// timerfd_gettime(2).
@@ -144,7 +112,7 @@ impl TimerFd {
             old
         });
         // Who sleeps until the old expiration looks again, here and in other members.
-        t.waiters.wake(f.host(), Side::Reader);
+        t.0.waiters.wake(f.host(), Side::Reader);
         f.host().changed(f.info().object);
         Ok(old)
     }
@@ -158,7 +126,7 @@ impl TimerFd {
         let take = || t.with(f.host(), |s, _| core::mem::take(&mut s.ticks));
         let mut ticks = take();
         if ticks == 0 {
-            t.waiters.ring().arm(Side::Reader, f.host().slot());
+            t.0.waiters.ring().arm(Side::Reader, f.host().slot());
             ticks = take();
         }
         if ticks == 0 {
@@ -172,7 +140,7 @@ impl TimerFd {
         let Ok(t) = self.timer(f) else { return PollEvents::POLLERR };
         let expired = || t.with(f.host(), |s, _| s.ticks > 0);
         let ready = expired() || {
-            t.waiters.ring().arm(Side::Reader, f.host().slot());
+            t.0.waiters.ring().arm(Side::Reader, f.host().slot());
             expired()
         };
         if ready { PollEvents::POLLIN | PollEvents::POLLRDNORM } else { PollEvents::empty() }
@@ -181,7 +149,7 @@ impl TimerFd {
     /// Whoever waits hears of the next setting.
     pub(super) fn arm(&self, f: &OpenFile) {
         if let Ok(t) = self.timer(f) {
-            t.waiters.ring().arm(Side::Reader, f.host().slot());
+            t.0.waiters.ring().arm(Side::Reader, f.host().slot());
         }
     }
 

@@ -13,8 +13,11 @@ pub struct PerCpu {
     pub scratch: Cell<u64>,
     /// Where the current context's trap frame lies: at the top of its stack.
     pub frame: Cell<usize>,
-    /// 1 when the kernel should look at what is pending before it goes back to the app.
+    /// 1 when a kick came that the kernel has not yet looked at.
     pub kick: AtomicU32,
+    /// The user code and stack segments, for `iretq`.
+    pub cs: Cell<u64>,
+    pub ss: Cell<u64>,
     /// The context that runs.
     pub current: Cell<u32>,
     /// The context whose user vector state (beyond xmm0-15) is in the registers, or `u32::MAX`.
@@ -25,17 +28,22 @@ pub struct PerCpu {
     pub trap: Cell<fn(&mut TrapFrame)>,
 }
 
-// SAFETY: one virtual CPU, whose interrupts are off while it runs our code.
+// SAFETY: 1. a member has one virtual CPU, and one thread that runs our code; 2. what interrupts that (a host's signal
+// handler) touches only `kick`, which is atomic, and reads `frame`, which is a single word.
 unsafe impl Sync for PerCpu {}
 
 pub const OFF_SCRATCH: usize = offset_of!(PerCpu, scratch);
 pub const OFF_FRAME: usize = offset_of!(PerCpu, frame);
 pub const OFF_KICK: usize = offset_of!(PerCpu, kick);
+pub const OFF_CS: usize = offset_of!(PerCpu, cs);
+pub const OFF_SS: usize = offset_of!(PerCpu, ss);
 
 static CPU0: PerCpu = PerCpu {
     scratch: Cell::new(0),
     frame: Cell::new(0),
     kick: AtomicU32::new(0),
+    cs: Cell::new(0),
+    ss: Cell::new(0),
     current: Cell::new(0),
     vectors: Cell::new(u32::MAX),
     // SAFETY: a frame is plain words.
@@ -47,6 +55,11 @@ fn no_kernel(_: &mut TrapFrame) {
     panic!("entered from user mode before a kernel was installed");
 }
 
+/// Hands a frame to the kernel: what entry code calls.
+pub extern "C" fn dispatch(frame: &mut TrapFrame) {
+    (this().trap.get())(frame);
+}
+
 /// This CPU's block.
 pub fn this() -> &'static PerCpu {
     &CPU0
@@ -55,12 +68,12 @@ pub fn this() -> &'static PerCpu {
 impl PerCpu {
     /// Notes a kick.
     pub fn kicked(&self) {
-        self.kick.store(1, Ordering::Relaxed);
+        self.kick.store(1, Ordering::SeqCst);
     }
 
     /// Forgets the kick: the kernel looks at what is pending now.
     pub fn kick_seen(&self) {
-        self.kick.store(0, Ordering::Relaxed);
+        self.kick.store(0, Ordering::SeqCst);
     }
 
     /// True when a kick came.
