@@ -18,6 +18,8 @@ use crate::stop;
 
 const UP: Duration = Duration::from_secs(20);
 const DOWN: Duration = Duration::from_secs(20);
+/// What a server says, in its prefix.
+const SAID: &str = "stderr";
 
 /// 1 KiB, keep-alive.
 pub fn measure(bench: &Bench) -> Result<Figure> {
@@ -88,7 +90,7 @@ fn requests(bench: &Bench, root: &Path, side: Side) -> Result<f64> {
     });
     stop::ask(&server, Signal::QUIT);
     let stopped = stop::wait(&mut server, DOWN);
-    let load = load.with_context(|| format!("{side:?}"))?;
+    let load = load.with_context(|| format!("{side:?}: {}", last_words(prefix.path())))?;
     stopped.with_context(|| format!("{side:?}"))?;
     Ok(load)
 }
@@ -109,7 +111,8 @@ fn server(bench: &Bench, root: &Path, side: Side, prefix: &Path, port: u16) -> R
         }
     };
     command.args(["-c", "nginx.conf", "-e", "stderr"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let said = fs::File::create(prefix.join(SAID))?;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
     command.spawn().context("cannot start nginx")
 }
 
@@ -128,6 +131,12 @@ fn native(root: &Path, prefix: &Path, sandbox: Option<[&str; 4]>) -> Command {
     let libraries = libraries.map(|dir| dir.to_string_lossy().into_owned()).join(":");
     command.arg("--library-path").arg(libraries).arg(root.join("usr/sbin/nginx")).arg("-p").arg(prefix);
     command
+}
+
+/// The last line that the server said.
+fn last_words(prefix: &Path) -> String {
+    let said = fs::read_to_string(prefix.join(SAID)).unwrap_or_default();
+    said.lines().next_back().unwrap_or("nginx said nothing").to_owned()
 }
 
 fn wait_until_up(server: &mut Child, port: u16) -> Result<()> {

@@ -105,7 +105,8 @@ impl Bench {
         if !self.runsc {
             return None;
         }
-        let samples: Vec<f64> = (0..3).map_while(|_| run(Side::Runsc).ok()).collect();
+        let sample = |_| run(Side::Runsc).inspect_err(|e| eprintln!("runsc gave no figure: {e:#}")).ok();
+        let samples: Vec<f64> = (0..3).map_while(sample).collect();
         (!samples.is_empty()).then(|| crate::figure::median(&samples))
     }
 }
