@@ -7,7 +7,9 @@ mod figure;
 mod memory;
 mod nginx;
 mod program;
+mod redis;
 mod scratch;
+mod server;
 mod side;
 mod start;
 mod stop;
@@ -46,7 +48,7 @@ struct Args {
 /// A measurement by its name; the names are the public ones of `--only`.
 type Measurement = (&'static str, fn(&Bench) -> Result<Figure>);
 
-const ALL: [Measurement; 9] = [
+const ALL: [Measurement; 11] = [
     ("getppid", program::getppid),
     ("fork-1m", program::fork_small),
     ("fork-64m", program::fork_large),
@@ -56,6 +58,8 @@ const ALL: [Measurement; 9] = [
     ("start-dynamic", start::dynamic_program),
     ("memory", memory::measure),
     ("nginx", nginx::measure),
+    ("redis-get", redis::get),
+    ("redis-pause", redis::pause),
 ];
 
 fn main() -> ExitCode {
