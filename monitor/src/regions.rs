@@ -10,7 +10,7 @@ use std::rc::Rc;
 use abi::Errno;
 
 use crate::mapping::{Mapped, memory_file, page_align};
-use crate::xen::{Holder, Pages};
+use crate::xen::{FilePages, Holder, Pages};
 
 /// Where the bytes of a region are.
 pub enum Backing {
@@ -177,6 +177,14 @@ impl RegionTable {
     /// The pages of a region that member `slot` has, on Xen.
     pub fn pages(&self, id: RegionId, slot: u32) -> Option<Rc<Pages>> {
         self.map.get(&id).filter(|r| r.attached.contains(&slot))?.backing.pages().cloned()
+    }
+
+    /// The regions of a file on Xen, with each member that has one.
+    pub fn of_file(&self, file: &Rc<FilePages>) -> Vec<(RegionId, u32)> {
+        let same = |r: &Region| r.backing.pages().is_some_and(|pages| pages.are_of(file));
+        let of =
+            |(id, r): (&RegionId, &Region)| r.attached.iter().map(|slot| (*id, *slot)).collect::<Vec<_>>();
+        self.map.iter().filter(|(_, r)| same(r)).flat_map(of).collect()
     }
 
     /// True when the region exists.

@@ -37,6 +37,7 @@ impl Family {
             let effects = std::mem::take(&mut self.effects);
             self.apply(effects);
         }
+        crate::xen::tell_cuts(self);
     }
 
     /// Publishes a process's identity for its member.

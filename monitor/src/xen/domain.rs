@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use protocol::xen::NOTICE_DROPPED;
-
 use super::door::Door;
 use super::holder::Granted;
 use super::hyper::Grants;
@@ -55,20 +53,20 @@ pub struct Domain {
     pub control: Option<Rc<Pages>>,
     /// Its question is being worked on: the answer comes later.
     pub busy: bool,
-    /// Tokens of which it has not been told yet that nobody holds them.
-    pub dropped: VecDeque<u64>,
+    /// Notices that it has not been told yet: kind and argument.
+    pub notices: VecDeque<(u64, u64)>,
 }
 
 impl Domain {
     /// Leaves the notices for which there is room; true when there were some.
     pub fn flush_notices(&mut self) -> bool {
         let mut some = false;
-        while let Some(token) = self.dropped.front() {
-            if !self.door.notice(NOTICE_DROPPED, *token) {
+        while let Some((kind, arg)) = self.notices.front() {
+            if !self.door.notice(*kind, *arg) {
                 break;
             }
             some = true;
-            self.dropped.pop_front();
+            self.notices.pop_front();
         }
         some
     }

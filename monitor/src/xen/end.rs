@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use abi::signal::{SIGABRT, SIGKILL};
+use protocol::xen::{NOTICE_CUT, NOTICE_DROPPED};
 
-use super::domain::Role;
+use super::domain::{Domain, Role};
 use super::host::Host;
 use super::tokens::Dropped;
 use crate::backend::{Ended, Place};
+use crate::regions::RegionId;
 
 /// How often Xen is asked which domains there are.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -62,10 +64,27 @@ impl Host {
             }
             return;
         }
-        domain.dropped.push_back(token);
+        self.notice(owner, NOTICE_DROPPED, token);
+    }
+
+    /// Leaves a notice at a domain's door, or keeps it until there is room. One that waits already is not left again, so that
+    /// a domain that reads none costs no more and no more memory.
+    fn notice(&mut self, id: u32, kind: u64, arg: u64) {
+        let Some(domain) = self.domains.get_mut(&id) else { return };
+        if !domain.notices.contains(&(kind, arg)) {
+            domain.notices.push_back((kind, arg));
+        }
         if domain.flush_notices() {
             let port = domain.port;
             self.hyper.ring(port);
+        }
+    }
+
+    /// A file was cut: the member in this slot lets go of the pages that it has of it by this region.
+    pub fn cut(&mut self, slot: u32, region: RegionId) {
+        let here = |d: &&Domain| matches!(d.role, Role::Member(place) if place.slot == slot);
+        if let Some(id) = self.domains.values().find(here).map(|d| d.id) {
+            self.notice(id, NOTICE_CUT, region.0);
         }
     }
 

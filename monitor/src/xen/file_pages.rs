@@ -23,6 +23,8 @@ type Key = (u64, u64);
 thread_local! {
     /// The files that have pages here; the monitor is one thread.
     static FILES: RefCell<BTreeMap<Key, Weak<FilePages>>> = const { RefCell::new(BTreeMap::new()) };
+    /// Files of which pages went because they are shorter now, and nobody was told.
+    static CUT: RefCell<Vec<Rc<FilePages>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A file's pages in the holder.
@@ -61,6 +63,11 @@ pub fn changed(file: impl AsFd, off: u64, len: u64) {
     if let Some(pages) = find(file) {
         pages.refresh(off, len);
     }
+}
+
+/// The files that lost pages since this was asked last: members are to let go of what they have of them.
+pub fn take_cut() -> Vec<Rc<FilePages>> {
+    CUT.take()
 }
 
 fn find(file: impl AsFd) -> Option<Rc<FilePages>> {
@@ -144,8 +151,9 @@ impl FilePages {
         Ok(())
     }
 
-    /// Reads pages anew that hold any of these bytes.
-    fn refresh(&self, off: u64, len: u64) {
+    /// Reads pages anew that hold any of these bytes; those behind the file's end go.
+    fn refresh(self: &Rc<Self>, off: u64, len: u64) {
+        self.cut();
         let known: Vec<u64> = self.pages.borrow().range(touched(off, len)).map(|(n, _)| *n).collect();
         for page in known {
             if let (Ok(bytes), Ok(window)) = (self.load(page), self.window(page / CHUNK)) {
@@ -155,8 +163,27 @@ impl FilePages {
         self.remember();
     }
 
+    fn cut(self: &Rc<Self>) {
+        let Ok(stat) = fstat(&*self.file.borrow()) else { return };
+        let gone = self.pages.borrow_mut().split_off(&(stat.st_size as u64).div_ceil(PAGE as u64));
+        if gone.is_empty() {
+            return;
+        }
+        for page in gone.keys() {
+            if let Ok(window) = self.window(page / CHUNK) {
+                // A window that cannot be changed keeps a frame that nobody uses.
+                let _ = window.unmap((page % CHUNK) as usize, 1);
+            }
+        }
+        CUT.with_borrow_mut(|cut| {
+            if !cut.iter().any(|known| Rc::ptr_eq(known, self)) {
+                cut.push(self.clone());
+            }
+        });
+    }
+
     /// Takes over what the host changed in the file.
-    pub fn revalidate(&self) {
+    pub fn revalidate(self: &Rc<Self>) {
         let now = fstat(&*self.file.borrow()).map(|s| state(&s));
         if now.is_ok_and(|now| now != self.seen.get()) {
             // What cannot be written back now is tried again later.

@@ -176,7 +176,7 @@ impl Host {
             copying: Vec::new(),
             control: None,
             busy: false,
-            dropped: VecDeque::new(),
+            notices: VecDeque::new(),
         };
         self.domains.insert(id, domain);
         self.by_port.insert(port, id);

@@ -28,6 +28,7 @@ mod tests;
 mod tokens;
 mod window;
 
+pub use file_pages::FilePages;
 pub use holder::Holder;
 pub use host::Host;
 pub use hyper::Status;
@@ -38,6 +39,16 @@ pub use sweep::{is_dom0, sweep};
 
 use crate::backend::Backend;
 use crate::family::Family;
+
+/// Files were cut: whoever has pages of them is told.
+pub fn tell_cuts(fam: &mut Family) {
+    for file in file_pages::take_cut() {
+        let Backend::Xen(host) = &mut fam.backend else { return };
+        for (region, slot) in fam.regions.of_file(&file) {
+            host.cut(slot, region);
+        }
+    }
+}
 
 /// Nanoseconds until the backend wants the loop's attention.
 pub fn next_look(fam: &Family) -> Option<u64> {

@@ -83,6 +83,11 @@ impl Pages {
         }
     }
 
+    /// True for the pages of this file.
+    pub fn are_of(&self, file: &Rc<FilePages>) -> bool {
+        matches!(&self.body, Body::File(f) if Rc::ptr_eq(f, file))
+    }
+
     /// The host may have changed the file since it was looked at last.
     pub fn revalidate(&self) {
         if let Body::File(f) = &self.body {

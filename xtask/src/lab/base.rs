@@ -105,7 +105,7 @@ fn root_name(root: &Path) -> String {
 }
 
 /// A digest that only has to differ when the texts do (FNV-1a).
-fn digest(texts: &[&str]) -> u64 {
+pub fn digest(texts: &[&str]) -> u64 {
     let bytes = texts.iter().flat_map(|text| text.bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }

@@ -24,6 +24,7 @@ use portkit::{Cache, Progress};
 
 use crate::repo::Repo;
 use crate::setup;
+use crate::tally::Tally;
 use base::Base;
 use job::{Job, Outcome, quote};
 use machine::{Machine, Settings};
@@ -97,6 +98,30 @@ pub struct Lab {
     /// Whether this program booted it, and ends it.
     own: bool,
     name: String,
+}
+
+/// The tests of `lab test` that are quick enough for every run of all tests: what members need at all, a shell, clones.
+const SMOKE: [&str; 3] = ["busybox", "orphans", "bash"];
+
+/// Boots a lab for the quick tests, and ends it.
+pub fn smoke(repo: &Repo) -> Result<Tally> {
+    // One for each clone of the repository, so that several may be tested at one time.
+    let name = format!("test-{:x}", base::digest(&[&repo.root.to_string_lossy()]));
+    let options = Options {
+        lab: None,
+        icount: false,
+        memory: 2048,
+        dom0_memory: 512,
+        publish: Vec::new(),
+        xen_options: String::new(),
+        no_build: false,
+    };
+    let cache = Cache::open_default()?;
+    let place = Place::open(&cache, &name)?;
+    let lab = Lab::open(repo, &cache, place, &options, false).context("the lab does not boot")?;
+    let tally = test::run(repo, &lab, &SMOKE.map(str::to_owned));
+    lab.close();
+    tally
 }
 
 /// Runs the subcommand. `Ok(n)` is the exit status.

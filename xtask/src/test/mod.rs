@@ -15,7 +15,7 @@ use clap::ValueEnum;
 
 use crate::repo::Repo;
 use crate::tally::Tally;
-use crate::{build, check, setup, shell};
+use crate::{build, check, lab, setup, shell};
 use bed::Bed;
 
 /// What can be tested by itself.
@@ -35,11 +35,13 @@ pub enum Area {
     Check,
     /// A short, fixed part of the suites that others wrote, natively and hosted.
     Compat,
+    /// Members as domains of a real Xen in an emulated machine: the short part of `cargo xtask lab test`.
+    Lab,
 }
 
 /// The areas in the order in which they run.
-const ALL: [Area; 7] =
-    [Area::Check, Area::Unit, Area::Errors, Area::Cases, Area::Ports, Area::User, Area::Compat];
+const ALL: [Area; 8] =
+    [Area::Check, Area::Unit, Area::Errors, Area::Cases, Area::Ports, Area::User, Area::Compat, Area::Lab];
 
 /// Runs the areas; true if nothing failed.
 pub fn run(repo: &Repo, only: &[Area]) -> Result<bool> {
@@ -82,5 +84,6 @@ fn test(repo: &Repo, area: Area) -> Result<Tally> {
         Area::User => user::run(repo),
         Area::Check => check::run(repo),
         Area::Compat => compat::run(repo),
+        Area::Lab => lab::smoke(repo),
     }
 }
