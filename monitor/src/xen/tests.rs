@@ -24,6 +24,8 @@ use crate::mapping::{Mapped, Pages};
 use crate::procs::State;
 use crate::regions::Memory;
 
+mod hostile;
+
 struct Guest {
     fake: Fake,
     fam: Family,
@@ -46,8 +48,12 @@ impl Pages for Look {
 
 impl Guest {
     fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    fn with(config: Config) -> Self {
         let fake = Fake::new();
-        let config = Config { name: "t".into(), platform: Platform::Xen, ..Config::default() };
+        let config = Config { name: "t".into(), platform: Platform::Xen, ..config };
         let host = Box::new(Host::with(Rc::new(fake.clone()), &config).expect("a holder"));
         let parts = (Memory::Holder(host.holder()), Bell::Ports(host.ports()));
         let mut fam = Family::over(config, (Backend::Xen(host), parts.0, parts.1)).expect("a family");
@@ -237,6 +243,27 @@ fn frames_of_ancestors_come_by_token() {
     let mut notice = [0u64; 2];
     g.door(first.2).read(NOTICE_RING + 16, notice.as_mut_bytes());
     assert_eq!(notice, [NOTICE_DROPPED, a]);
+}
+
+#[test]
+fn who_has_pages_of_a_file_that_is_cut_is_told() {
+    let mut g = Guest::new();
+    let (slot, _, d) = g.first;
+    let path = std::env::temp_dir().join(format!("offshoot-cut-{}", std::process::id()));
+    std::fs::write(&path, [7; 3 * 4096]).expect("a file");
+    let file = std::fs::File::options().read(true).write(true).open(&path).expect("opened");
+    std::fs::remove_file(&path).expect("removed");
+    let id = g.fam.regions.add_file(file.try_clone().expect("two").into(), 3 * 4096, true).expect("a region");
+    g.fam.regions.attach(id, slot);
+    assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, 3, 1], &[]), 3);
+    file.set_len(4097).expect("cut");
+    super::file_pages::changed(&file, 4097, u64::MAX);
+    g.fam.apply_pending();
+    let mut notice = [0u64; 2];
+    g.door(d).read(NOTICE_RING + 16, notice.as_mut_bytes());
+    assert_eq!(notice, [NOTICE_CUT, id.0]);
+    assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, 3, 1], &[]), 2);
+    assert_eq!(errno(g.ask(d, ASK_PAGES, &[id.0, 2, 1, 1], &[])), Errno::ENOENT);
 }
 
 #[test]
