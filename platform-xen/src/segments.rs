@@ -52,6 +52,10 @@ pub fn init() {
         *slot = VirtAddr::from_ptr(stack.0.get()) + IST_SIZE as u64;
     }
     tables.tss.interrupt_stack_table = stacks;
+    // For upcalls that interrupt the app: they use no fixed stack (`traps::init`).
+    let mut inner = tables.tss.privilege_stack_table;
+    inner[0] = stacks[usize::from(IST_OTHER) - 1];
+    tables.tss.privilege_stack_table = inner;
     let tss = &raw const tables.tss as u64;
     let limit = size_of::<TaskStateSegment>() as u64 - 1;
     tables.gdt = [

@@ -43,6 +43,10 @@ pub fn init() {
             2 | 18 => (IST_NMI, 0),
             8 => (IST_DOUBLE, 0),
             14 => (IST_FAULT, 0),
+            // A virtual machine's interrupt may be delivered a second time before the first instruction of its handler (an
+            // exit right then, which the hypervisor takes for one during the delivery). On a fixed stack the second
+            // would overwrite what the first has saved; so it goes below.
+            UPCALL => (0, 0),
             // `int3` and `into` are the app's to use.
             3 | 4 => (IST_OTHER, 3),
             _ => (IST_OTHER, 0),
