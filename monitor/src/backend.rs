@@ -42,6 +42,14 @@ impl Vm {
         }
     }
 
+    /// What it has used so far, where the host counts that.
+    pub fn usage(&self) -> Option<hosted::Usage> {
+        match self {
+            Vm::Process(p) => p.usage(),
+            Vm::Domain(_) => None,
+        }
+    }
+
     /// Xen's domain number.
     pub fn domain(&self) -> Option<u32> {
         match self {

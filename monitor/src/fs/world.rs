@@ -5,7 +5,9 @@ use vfs::server::attr::Time;
 use vfs::server::cx::{ProcInfo, PtyInfo, SystemInfo, World};
 use vfs::server::walk::Place;
 
+use crate::backend::Vm;
 use crate::family::Family;
+use crate::hosted::Usage;
 use crate::procs::{INIT_PID, State};
 use crate::{streams, sysinfo};
 
@@ -63,6 +65,15 @@ impl World for View<'_> {
         };
         let (threads, tids) = member.map(|m| control::threads(&*m.control)).unwrap_or_default();
         let terminal = streams::controlling(self.0, p.sid);
+        // While it lives the host knows; at its end it has told by itself.
+        let vm = member.filter(|_| p.alive()).and_then(|m| m.vm.as_ref());
+        let used = vm.and_then(Vm::usage).unwrap_or(Usage {
+            user_ns: p.times.user_ns,
+            system_ns: p.times.system_ns,
+            minor_faults: p.times.minor_faults,
+            vsize: 0,
+            rss: p.times.max_rss_kib * 1024,
+        });
         Some(ProcInfo {
             pid,
             ppid: p.ppid,
@@ -80,14 +91,14 @@ impl World for View<'_> {
             argv: if state == b'Z' { Vec::new() } else { p.image.argv.clone() },
             envp: p.image.envp.clone(),
             start_ns: p.start_ns,
-            user_ns: p.times.user_ns,
-            system_ns: p.times.system_ns,
+            user_ns: used.user_ns,
+            system_ns: used.system_ns,
             child_user_ns: p.child_times.user_ns,
             child_system_ns: p.child_times.system_ns,
-            min_flt: p.times.minor_faults,
+            min_flt: used.minor_faults,
             nice: p.nice,
-            vsize: 0,
-            rss: p.times.max_rss_kib * 1024,
+            vsize: used.vsize,
+            rss: used.rss,
             limits: p.rlimits.clone(),
             exit_code,
         })

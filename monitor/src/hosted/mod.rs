@@ -7,4 +7,4 @@ pub mod socket;
 
 pub use control::Prepared;
 pub use host::Host;
-pub use process::HostProcess;
+pub use process::{HostProcess, Usage};
