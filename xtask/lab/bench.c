@@ -4,6 +4,7 @@
  *
  *   offshoot-lab-bench FIGURES...   calls, forks, big-forks, pipes: what is named
  *   offshoot-lab-bench watched N    N forks with rests between them
+ *   offshoot-lab-bench trips N      N round trips through pipes
  *   offshoot-lab-bench members N    as many children alive at once as there can be, up to N
  *   offshoot-lab-bench until CMD... nanoseconds from the start of a command to its first output, or to its end
  *
@@ -49,7 +50,7 @@ static void show(const char *name, double *samples, int count) {
 }
 
 /* Time for whoever makes shells ready, or reclaims what the last child left. */
-static void rest(void) { usleep(150000); }
+static void rest(void) { usleep(getenv("LAB_REST") ? atoi(getenv("LAB_REST")) : 150000); }
 
 static void calls(void) {
     double samples[11];
@@ -90,10 +91,11 @@ static void forks(const char *size, size_t bytes, int count) {
     show(name, pause, count);
 }
 
-static void round_trips(void) {
+/* Trips of a byte to a child and back, so often timed, so many each time. */
+static void round_trips(int times, int trips) {
     int there[2], back[2];
     char byte = 0;
-    double samples[9];
+    double samples[MOST];
     if (pipe(there) || pipe(back)) fail("pipe");
     rest();
     pid_t pid = fork();
@@ -102,13 +104,13 @@ static void round_trips(void) {
         while (read(there[0], &byte, 1) == 1) if (write(back[1], &byte, 1) != 1) _exit(1);
         _exit(0);
     }
-    for (int s = 0; s < 9; s++) {
+    for (int s = 0; s < times; s++) {
         double start = now();
-        for (int i = 0; i < 100; i++)
+        for (int i = 0; i < trips; i++)
             if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1) fail("round trip");
-        samples[s] = (now() - start) / 100;
+        samples[s] = (now() - start) / trips;
     }
-    show("pipe-round-trip", samples, 9);
+    show("pipe-round-trip", samples, times);
     close(there[1]);
     waitpid(pid, NULL, 0);
 }
@@ -230,7 +232,8 @@ int main(int argc, char **argv) {
         else if (!strcmp(what, "forks")) forks("1MiB", MIB, 15);
         else if (!strcmp(what, "big-forks")) forks("64MiB", 64 * MIB, 5);
         else if (!strcmp(what, "small-pages")) prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-        else if (!strcmp(what, "pipes")) round_trips(), stream();
+        else if (!strcmp(what, "pipes")) round_trips(9, 100), stream();
+        else if (i + 1 < argc && !strcmp(what, "trips")) round_trips(1, atoi(argv[++i]));
         else if (i + 1 < argc && !strcmp(what, "watched")) watched(atoi(argv[++i]));
         else if (i + 1 < argc && !strcmp(what, "members")) members(atoi(argv[++i]));
         else fprintf(stderr, "what is %s?\n", what), exit(2);

@@ -62,6 +62,11 @@ impl Place {
         self.dir.join("running")
     }
 
+    /// Seconds that the last run of all tests took.
+    pub fn tested(&self) -> PathBuf {
+        self.dir.join("tested")
+    }
+
     /// The emulator's monitor.
     pub fn monitor(&self) -> PathBuf {
         self.dir.join("monitor")

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use compat_tests::args::RunArgs;
 use portkit::{Cache, Port, Progress, build_root};
 
@@ -37,6 +37,7 @@ pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
         drop(build_root(&port, &Cache::open_default()?, &Progress::stderr())?);
     }
     let mut tally = Tally::default();
+    let begun = Instant::now();
     for row in chosen {
         let started = Instant::now();
         let before = Holdings::of(lab)?;
@@ -54,6 +55,12 @@ pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
         let name = format!("{} ({seconds:.1} s)", row.name);
         tally.passed += outcome.as_ref().map_or(0, |passed| passed - 1);
         tally.note(&name, outcome.map(drop));
+    }
+    if only.is_empty() {
+        // `lab bench` shows it.
+        let path = lab.place.tested();
+        std::fs::write(&path, begun.elapsed().as_secs().to_string())
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(tally)
 }

@@ -5,11 +5,11 @@
 //! be not measured.
 
 mod guest;
+mod others;
 mod rows;
 mod trace;
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -17,12 +17,10 @@ use anyhow::{Context, Result, bail};
 use super::Lab;
 use super::base::Base;
 use super::job::Job;
+use super::programs::MEASURER as PROGRAM;
 use crate::repo::Repo;
-use crate::shell;
 use rows::Table;
 
-/// The program that measures, on dom0's PATH.
-const PROGRAM: &str = "offshoot-lab-bench";
 /// How often each program is run.
 const RUNS: usize = 3;
 
@@ -32,9 +30,6 @@ type Figures = BTreeMap<String, f64>;
 /// Measures and prints the table; false when a figure is not what it must be. With `tell`, it tells the story of one fork
 /// instead.
 pub fn run(repo: &Repo, lab: &Lab, base: &Base, tell: bool) -> Result<bool> {
-    let mut compiler = Command::new("cc");
-    compiler.args(["-O2", "-static", "-o"]).arg(lab.place.binaries().join(PROGRAM));
-    shell::run(compiler.arg(repo.root.join("xtask/lab/bench.c")))?;
     if tell {
         trace::tell(&trace::forks(lab)?);
         return Ok(true);
@@ -48,6 +43,13 @@ pub fn run(repo: &Repo, lab: &Lab, base: &Base, tell: bool) -> Result<bool> {
     table.calls_and_forks(&ours, &linux, &small);
     let calls = trace::forks(lab)?;
     table.hypercalls(trace::middle(&calls).total());
+    let copy = others::full_copy(lab)?;
+    table.full_copy(&ours, &copy);
+    let (start, empty) = others::starts(lab)?;
+    table.starts(&start, &empty);
+    table.worker(others::worker(repo, lab)?);
+    table.members(others::members(lab)?);
+    table.tests(others::tests(&lab.place));
     table.print();
     Ok(table.is_reached())
 }

@@ -9,6 +9,8 @@ pub enum Must {
     Ratio(f64),
     /// At most.
     AtMost(f64),
+    /// At least.
+    AtLeast(f64),
     /// Shown for scale.
     Nothing,
 }
@@ -37,6 +39,7 @@ impl Row {
         match self.must {
             Must::Ratio(most) => self.ratio().map(|ratio| ratio <= most),
             Must::AtMost(most) => self.ours.map(|ours| ours <= most),
+            Must::AtLeast(least) => self.ours.map(|ours| ours >= least),
             Must::Nothing => None,
         }
     }
@@ -46,6 +49,7 @@ impl Row {
         let must = match self.must {
             Must::Ratio(most) => format!("<= {most} x"),
             Must::AtMost(most) => format!("<= {}", scaled(most, self.unit)),
+            Must::AtLeast(least) => format!(">= {}", scaled(least, self.unit)),
             Must::Nothing => String::new(),
         };
         let verdict = match (self.ours, self.must, self.reached()) {
@@ -108,6 +112,33 @@ impl Table {
             None,
             Must::AtMost(60.0),
         );
+    }
+
+    /// A fork beside a clone by full copy.
+    pub fn full_copy(&mut self, ours: &Figures, copy: &Figures) {
+        let (fork, copy) = (ours.get("fork-call-64MiB"), copy.get("full-copy-64MiB"));
+        self.row("the same beside a full copy, 64 MiB", "ns", fork.copied(), copy.copied(), Must::Ratio(0.1));
+    }
+
+    /// A family's start beside an empty guest's.
+    pub fn starts(&mut self, ours: &Figures, empty: &Figures) {
+        let (ours, empty) = (ours.get("until"), empty.get("until"));
+        self.row("start of a family to main", "ns", ours.copied(), empty.copied(), Must::Ratio(0.3));
+    }
+
+    /// MiB of an idle worker.
+    pub fn worker(&mut self, mib: Option<f64>) {
+        self.row("memory of an idle forked nginx worker", "MiB", mib, None, Must::AtMost(1.3));
+    }
+
+    /// Members alive at once.
+    pub fn members(&mut self, count: Option<f64>) {
+        self.row("members alive at once in a lab of 4 GiB", "", count, None, Must::AtLeast(500.0));
+    }
+
+    /// Minutes of all tests.
+    pub fn tests(&mut self, minutes: Option<f64>) {
+        self.row("wall time of the last whole lab test", "min", minutes, None, Must::AtMost(15.0));
     }
 
     /// Prints all of it.

@@ -1,0 +1,63 @@
+//! Figures that are not one program's own: starts, copies, memory, how many there can be, how long the tests take.
+
+use anyhow::{Context, Result};
+use portkit::{Cache, Port, Progress, build_root};
+
+use super::{Figures, PROGRAM, figures, median, on_xen, run_in_dom0};
+use crate::lab::Lab;
+use crate::lab::place::Place;
+use crate::repo::Repo;
+
+/// Memory of a lab in which members are counted, in MiB: what the promise is made for, as Xen counts it.
+const DENSE: u64 = 4000;
+/// Members that are tried.
+const MEMBERS: u32 = 1000;
+
+/// From the command to the first line of main, and from `xl create` to the end of it.
+pub fn starts(lab: &Lab) -> Result<(Figures, Figures)> {
+    let ours = format!("cd /; {PROGRAM} until offshoot run --platform xen /lab/bin/{PROGRAM} here");
+    let empty =
+        format!("{PROGRAM} until xl create -p -e -q /lab/guest/empty.cfg; s=$?; xl destroy empty; exit $s");
+    Ok((median(|| run_in_dom0(lab, &ours))?, median(|| run_in_dom0(lab, &empty))?))
+}
+
+/// A clone by full copy.
+pub fn full_copy(lab: &Lab) -> Result<Figures> {
+    median(|| run_in_dom0(lab, "full-copy"))
+}
+
+/// MiB that an idle nginx worker adds: what is free with four of them, and when they have gone, of Xen's memory and of
+/// dom0's. None when nginx does not serve here.
+pub fn worker(repo: &Repo, lab: &Lab) -> Result<Option<f64>> {
+    let cache = Cache::open_default()?;
+    let port = Port::load(&repo.root.join("ports/nginx"))?;
+    drop(build_root(&port, &cache, &Progress::stderr())?);
+    let line = "cd /; free() { echo $1 $(($(xl info free_memory) * 1024 + $(awk '/^MemAvailable/ {print $2}' /proc/meminfo))); }
+        offshoot run --platform xen --name worker nginx >/tmp/worker 2>&1 & run=$!
+        for i in $(seq 100); do wget -q -O /dev/null http://127.0.0.1:8080/ && break; usleep 200000; done
+        sleep 5; free with
+        offshoot kill -s WINCH worker
+        for i in $(seq 50); do [ $(offshoot tree worker | grep -c domain) -le 1 ] && break; usleep 200000; done
+        sleep 5; free without; offshoot tree worker | grep -c domain >&2
+        offshoot kill -s TERM worker; wait $run";
+    let Ok(printed) = run_in_dom0(lab, line) else { return Ok(None) };
+    let found = figures(&printed);
+    let pair = found.get("with").zip(found.get("without"));
+    Ok(pair.map(|(with, without)| (without - with) / 4.0 / 1024.0))
+}
+
+/// How many members live at once. None in a lab that is not as large as the promise has it.
+pub fn members(lab: &Lab) -> Result<Option<f64>> {
+    let total = run_in_dom0(lab, "xl info total_memory")?;
+    if total.trim().parse::<u64>().context("xl does not tell the memory")? < DENSE {
+        return Ok(None);
+    }
+    let printed = on_xen(lab, "64m", &format!("members {MEMBERS}"))?;
+    Ok(figures(&printed).get("members").copied())
+}
+
+/// Minutes that the last run of all tests took in this lab. None when there was none.
+pub fn tests(place: &Place) -> Option<f64> {
+    let seconds: f64 = std::fs::read_to_string(place.tested()).ok()?.trim().parse().ok()?;
+    Some(seconds / 60.0)
+}
