@@ -127,6 +127,14 @@ impl Backend {
         }
     }
 
+    /// Whether something is left for idle moments that is not done ahead of time.
+    pub fn has_chores(&self) -> bool {
+        match self {
+            Backend::Hosted(_) => false,
+            Backend::Xen(host) => host.has_chores(),
+        }
+    }
+
     /// Takes what a new member needs.
     pub fn prepare(&mut self) -> Result<Prepared, Errno> {
         match self {
@@ -170,7 +178,7 @@ impl Backend {
                     .map_err(errno)
             }
             (Backend::Xen(host), Birth::Shell(shell)) => {
-                host.start(*shell, place, control, family.backing(), events.backing())?;
+                host.start(*shell, place, control, events.backing())?;
                 Ok(Vm::Domain(*shell))
             }
             _ => Err(Errno::EINVAL),
@@ -203,6 +211,13 @@ impl Backend {
             return None;
         }
         HostProcess::open(host_pid).ok().map(Vm::Process)
+    }
+
+    /// A parent goes on after a fork that succeeded.
+    pub fn confirmed(&mut self) {
+        if let Backend::Xen(host) = self {
+            host.ring_clones();
+        }
     }
 
     /// The clone that was to be in `slot` will never be.

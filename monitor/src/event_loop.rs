@@ -17,6 +17,9 @@ use crate::serve::{drain, pump};
 use crate::spin::Spin;
 use crate::{control, host_signals, net, setup, streams, xen};
 
+/// What nobody waits for is done when nothing has happened for so long, so that it is on nobody's way: a fork is several
+/// questions with little time between them. Nothing waits where preparing ahead is cheap.
+const QUIET_NS: u64 = 2_000_000;
 /// How long host descriptors may wait while members keep the monitor busy.
 const POLL_EVERY: Duration = Duration::from_micros(200);
 
@@ -45,10 +48,11 @@ fn run_family(fam: &mut Family, signals: &OwnedFd) -> Result<i32> {
         return Ok(code);
     }
     let mut spin = Spin::new();
-    let mut state = Loop { signals, deadline, ready: Vec::new(), interrupts: 0 };
+    let mut state = Loop { signals, deadline, ready: Vec::new(), interrupts: 0, quiet: false };
     let mut last_poll = Instant::now();
     loop {
         let worked = pump(fam);
+        state.quiet &= !worked;
         if let Some(code) = state.finished(fam) {
             return Ok(code);
         }
@@ -72,6 +76,8 @@ struct Loop<'a> {
     deadline: Option<Instant>,
     ready: Vec<(Token, EventFlags)>,
     interrupts: u32,
+    /// Nothing happened while the monitor slept last.
+    quiet: bool,
 }
 
 impl Loop<'_> {
@@ -94,6 +100,7 @@ impl Loop<'_> {
         fam.events.finish_sleep();
         fam.published.set_awake(true);
         waited?;
+        self.quiet = ready.is_empty();
         for (token, flags) in ready.drain(..) {
             match token {
                 Token::Doorbell => {
@@ -131,7 +138,7 @@ impl Loop<'_> {
 
     /// Sleeps until something happens.
     fn sleep(&mut self, fam: &mut Family) -> Result<()> {
-        if fam.backend.refill() {
+        if (self.quiet || fam.backend.is_hosted()) && xen::do_chore(fam) {
             // A step at a time: a member's question at its door is no event.
             return self.poll(fam, Some(0));
         }
@@ -140,7 +147,8 @@ impl Loop<'_> {
         }
         fam.published.set_awake(false);
         if fam.events.prepare_sleep() {
-            let timeout = self.next_timeout(fam);
+            let chore = (!self.quiet && fam.backend.has_chores()).then_some(QUIET_NS);
+            let timeout = self.next_timeout(fam).into_iter().chain(chore).min();
             return self.poll(fam, timeout);
         }
         fam.published.set_awake(true);

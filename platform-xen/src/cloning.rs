@@ -1,5 +1,6 @@
 //! Cloning the member (docs/xen.md, "Clone, step by step"): the parent's side, and both halves of the child's.
 
+use alloc::vec::Vec;
 use core::arch::naked_asm;
 
 use abi::errno::Errno;
@@ -13,13 +14,16 @@ use protocol::xen::{
 
 use crate::boot::Pages;
 use crate::interface::GrantCopy;
-use crate::layout::frame_of;
+use crate::layout::{SNAPSHOT, direct, frame_of};
+use crate::snapshot::{self, Snapshot};
 
 use crate::context::CONTEXTS;
-use crate::{clock, context, cpu, door, events, hypercall, kmem, panic, random, regions, space};
+use crate::{clock, context, cpu, door, events, hot, hypercall, kmem, panic, random, regions, space};
 
 /// What `resume` answers in the child.
 const CHILD: i64 = i64::MIN;
+/// Room for the frames of one thread's stack, and some more.
+const STACK_FRAMES: usize = 64;
 /// Copies of one hypercall.
 const COPIES: usize = 256;
 
@@ -44,7 +48,7 @@ fn image() -> [FrameRange; 2] {
 
 /// Calls `f(stack pointer, arg)` and answers what it answers; in a clone that goes on at this stack pointer, [`CHILD`].
 #[unsafe(naked)]
-unsafe extern "C" fn fork_point(f: extern "C" fn(usize, &Asked) -> i64, arg: &Asked) -> i64 {
+unsafe extern "C" fn fork_point(f: extern "C" fn(usize, &mut Asked) -> i64, arg: &mut Asked) -> i64 {
     naked_asm!(
         platform_x86::push_preserved!(),
         "mov rax, rdi",
@@ -68,36 +72,59 @@ unsafe extern "C" fn resume(root: u64, rsp: u64) -> ! {
     )
 }
 
-/// What the parent's request names.
+/// What the parent's request names, and the lists that become it. They are made before the child's stack is copied, so that
+/// the child has them to throw away as well.
 struct Asked {
     slot: u32,
     root: u32,
+    /// Pages of the app that go along.
+    hot: Vec<FrameRange>,
+    /// Frames of stacks that do not.
+    without: Vec<u32>,
+    copy: Snapshot,
 }
 
-extern "C" fn ask(rsp: usize, asked: &Asked) -> i64 {
+extern "C" fn ask(rsp: usize, asked: &mut Asked) -> i64 {
+    let Asked { slot, root, hot, without, copy } = asked;
+    context::not_worth_copying(rsp, without);
     let mut count = 0;
-    let mut add = |range: FrameRange| {
+    let mut put = |range: FrameRange| {
         let at = count * size_of::<FrameRange>();
         if at + size_of::<FrameRange>() <= REQUEST_DATA_LEN {
             door::put(at, zerocopy::IntoBytes::as_bytes(&range));
         }
         count += 1;
     };
-    image().into_iter().for_each(&mut add);
-    kmem::ranges(&context::not_worth_copying(rsp), &mut add);
+    hot.iter().copied().for_each(&mut put);
+    let mut room = true;
+    let mut each = |range: FrameRange| {
+        for gfn in range.gfn..range.gfn + range.count {
+            room = room && copy.add(gfn as u32, &mut put);
+        }
+    };
+    image().into_iter().for_each(&mut each);
+    kmem::ranges(without, &mut each);
+    copy.end(&mut put);
+    if !room {
+        return -i64::from(Errno::ENOMEM.0);
+    }
     if count * size_of::<FrameRange>() > REQUEST_DATA_LEN {
         return -i64::from(Errno::EAGAIN.0);
     }
-    door::ask(ASK_CLONE, &[asked.slot.into(), asked.root.into(), rsp as u64, count as u64])
+    let args = [(*slot).into(), (*root).into(), rsp as u64, count as u64, SNAPSHOT.0.into()];
+    door::ask(ASK_CLONE, &args)
 }
 
 /// See `CloneMember::clone_member`.
 pub fn clone_member(plan: &ClonePlan) -> Result<Cloned, CloneError> {
     space::take_notices();
     CONTEXTS.save_for_clone();
-    let asked = Asked { slot: plan.slot, root: space::clone::freeze() };
+    let copy = snapshot::begin();
+    let mut hot = Vec::with_capacity(hot::MOST);
+    let root = space::clone::freeze(&CONTEXTS.places(), &mut hot);
+    let mut asked = Asked { slot: plan.slot, root, hot, without: Vec::with_capacity(STACK_FRAMES), copy };
     // SAFETY: the child's stack is a copy of this one; no lock is held.
-    let answer = unsafe { fork_point(ask, &asked) };
+    let answer = unsafe { fork_point(ask, &mut asked) };
     if answer == CHILD {
         return Ok(Cloned::Child(become_child()));
     }
@@ -105,6 +132,7 @@ pub fn clone_member(plan: &ClonePlan) -> Result<Cloned, CloneError> {
         let e = Errno(-answer as i32);
         return Err(if e == Errno::ENOMEM { CloneError::NoMemory } else { CloneError::Again });
     }
+    snapshot::is_used();
     space::clone::commit(answer as u64);
     Ok(Cloned::Parent { token: answer as u64 })
 }
@@ -120,25 +148,27 @@ static TOKEN: Pages<4096> = Pages::new();
 pub fn pull(command: &Exchange) -> ! {
     let [parent, mut gref, count, root, rsp, token] = command.args;
     let pages: StartPages = door::command_data(0, 0);
-    let granted = pages.control + pages.family + pages.own_events + pages.monitor_events;
-    let list = size_of::<StartPages>() + granted as usize * size_of::<PageGrant>();
+    let list = size_of::<StartPages>() + pages.own_events as usize * size_of::<PageGrant>();
+    let ranges = || (0..count as usize).map(|i| door::command_data::<FrameRange>(list, i));
     // SAFETY: nobody else uses these.
     let ops = unsafe {
         TOKEN.0.get().cast::<u64>().write(token);
         &mut *OPS.0.get().cast::<[GrantCopy; COPIES]>()
     };
-    let end = (0..count as usize).map(|i| {
-        let range: FrameRange = door::command_data(list, i);
-        range.gfn + range.count
-    });
     // What lies between the ranges was not worth copying, but is in use.
-    if !kmem::populate_to(end.max().unwrap_or(0) as u32) {
+    let end = ranges().filter(|range| !range.is_app()).map(|range| range.gfn + range.len()).max();
+    let mut gfns = [0; hot::MOST];
+    let mut n = 0;
+    for (gfn, range) in gfns.iter_mut().zip(ranges().filter(FrameRange::is_app)) {
+        *gfn = range.gfn;
+        n += 1;
+    }
+    if !kmem::populate_to(end.unwrap_or(0) as u32) || hypercall::populate(&gfns[..n]) < n {
         panic::die(format_args!("no memory for a clone's kernel"));
     }
-    let mut n = 0;
-    for i in 0..count as usize {
-        let range: FrameRange = door::command_data(list, i);
-        for gfn in range.gfn..range.gfn + range.count {
+    n = 0;
+    for range in ranges().filter(|range| !range.is_zero()) {
+        for gfn in range.gfn..range.gfn + range.len() {
             if n == COPIES {
                 copy(&mut ops[..n]);
                 n = 0;
@@ -149,6 +179,11 @@ pub fn pull(command: &Exchange) -> ! {
         }
     }
     copy(&mut ops[..n]);
+    for range in ranges().filter(FrameRange::is_zero) {
+        let start = direct(range.gfn as u32) as *mut u8;
+        // SAFETY: frames of the kernel to be, which this code does not use; they lie in a row in the direct map.
+        unsafe { start.write_bytes(0, range.len() as usize * PAGE_SIZE) };
+    }
     door::ask(ASK_PULLED, &[]);
     // SAFETY: the parent's tables map the kernel as ours do; its stack ends in `fork_point`'s frame.
     unsafe { resume(root << 12, rsp) }
@@ -179,7 +214,6 @@ fn become_child() -> Identity {
         panic::die(format_args!("a clone found no identity in its control region"));
     };
     random::seed(&identity.entropy);
-    space::clone::prefetch(&CONTEXTS.places());
     space::clone::drop_tokens();
     cpu::flush_app();
     identity

@@ -36,14 +36,12 @@ impl Ground for Xen {
 
 /// Frames of stacks that a clone need not copy, in order: what is unused of this one, and all of others, which do not exist
 /// in the child.
-pub fn not_worth_copying(rsp: usize) -> Vec<u32> {
+pub fn not_worth_copying(rsp: usize, frames: &mut Vec<u32>) {
     let current = CONTEXTS.current().0;
-    let mut frames = Vec::new();
     for id in 0..CONTEXTS.used() {
         let start = base::<Xen>(id);
         let end = if id == current { rsp & !(PAGE_SIZE - 1) } else { start + SLOT };
-        space::clone::frames_of(start, end, &mut frames);
+        space::clone::frames_of(start, end, frames);
     }
     frames.sort_unstable();
-    frames
 }

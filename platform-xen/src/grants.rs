@@ -34,6 +34,15 @@ struct Mapped {
     users: u32,
 }
 
+/// A page that was mapped before there was a table of them.
+#[derive(Clone, Copy)]
+pub struct Premapped {
+    pub page: Page,
+    pub frame: u32,
+    pub handle: u32,
+    pub grant: PageGrant,
+}
+
 /// All mappings of this member.
 pub struct Grants {
     pages: BTreeMap<Page, Mapped>,
@@ -151,6 +160,14 @@ impl Grants {
         let mut op = [UnmapGrantRef { host_addr, dev_bus_addr: 0, handle, status: 0 }];
         // SAFETY: it was just mapped, and nobody knows it.
         unsafe { hypercall::unmap_grants(&mut op) };
+    }
+
+    /// Takes a page in that is mapped, with one user; the frame follows the last one of the zone that is known.
+    pub fn adopt(&mut self, mapped: &Premapped) {
+        let Premapped { page, frame, handle, grant } = *mapped;
+        debug_assert_eq!(frame, GRANTS.0 + self.by_frame.len() as u32);
+        self.by_frame.push(page);
+        self.pages.insert(page, Mapped { frame, handle, grant, users: 1 });
     }
 
     /// Copies pages from `first` on to own frames; how many, at least one.

@@ -13,12 +13,13 @@ const WORDS: usize = KERNEL_END as usize / 64;
 const AHEAD: u32 = 8;
 
 /// Frames that a shell populates ahead.
-const WARM: usize = 64;
+const WARM: usize = 96;
 
 /// All numbers from the first to here have frames. A domain's own.
 #[unsafe(link_section = ".bss.shell")]
 static DENSE_TO: AtomicU32 = AtomicU32::new(0);
 
+#[derive(Clone, Copy)]
 struct Bits([u64; WORDS]);
 
 impl Bits {
@@ -32,6 +33,27 @@ impl Bits {
         } else {
             self.0[frame as usize / 64] &= !bit;
         }
+    }
+    /// The first bit from `from` on that is set once `flip` was applied to its word.
+    fn next(&self, from: u32, flip: u64) -> Option<u32> {
+        let mut word = from as usize / 64;
+        let mut bits = (*self.0.get(word)? ^ flip) & u64::MAX << (from % 64);
+        while bits == 0 {
+            word += 1;
+            bits = *self.0.get(word)? ^ flip;
+        }
+        Some(word as u32 * 64 + bits.trailing_zeros())
+    }
+    fn next_set(&self, from: u32) -> Option<u32> {
+        self.next(from, 0)
+    }
+    fn next_clear(&self, from: u32) -> Option<u32> {
+        self.next(from, u64::MAX)
+    }
+    /// One past the last that is set; 0 when none is.
+    fn end(&self) -> u32 {
+        let last = self.0.iter().rposition(|word| *word != 0);
+        last.map_or(0, |word| word as u32 * 64 + 64 - self.0[word].leading_zeros())
     }
 }
 
@@ -48,23 +70,15 @@ static ZONE: spin::Mutex<Zone> =
 impl Zone {
     fn find(&mut self, count: u32) -> Option<u32> {
         let first = door::header().first_free_gfn as u32;
-        let mut at = self.low.max(first);
-        let mut run = 0;
-        let mut low = None;
-        while at < KERNEL_END {
-            if self.used.get(at) {
-                run = 0;
-            } else {
-                run += 1;
-                low.get_or_insert(at);
-                if run == count {
-                    self.low = low.unwrap_or(at);
-                    return Some(at + 1 - count);
-                }
+        let mut at = self.used.next_clear(self.low.max(first))?;
+        self.low = at;
+        loop {
+            let end = self.used.next_set(at).unwrap_or(KERNEL_END);
+            if end - at >= count {
+                return Some(at);
             }
-            at += 1;
+            at = self.used.next_clear(end)?;
         }
-        None
     }
 
     /// Sees to it that the run has frames; more are populated behind it, to save calls.
@@ -125,20 +139,24 @@ pub fn alloc_zeroed() -> Option<u32> {
     Some(frame)
 }
 
-/// The frames in use but for those in `without`, which are in order: as ranges.
+/// The frames in use but for those in `without`, which are in order and in use: as ranges.
 pub fn ranges(without: &[u32], out: &mut dyn FnMut(FrameRange)) {
-    let zone = ZONE.lock();
-    let mut start = None;
-    for at in 0..=KERNEL_END {
-        let used = at < KERNEL_END && zone.used.get(at) && without.binary_search(&at).is_err();
-        match (start, used) {
-            (None, true) => start = Some(at),
-            (Some(from), false) => {
-                out(FrameRange { gfn: from.into(), count: (at - from).into() });
-                start = None;
+    // A copy, so that `out` may take memory.
+    let used = ZONE.lock().used;
+    let mut without = without.iter().copied().peekable();
+    let mut at = 0;
+    while let Some(mut start) = used.next_set(at) {
+        let end = used.next_clear(start).unwrap_or(KERNEL_END);
+        while let Some(hole) = without.next_if(|frame| *frame < end) {
+            if hole > start {
+                out(FrameRange { gfn: start.into(), count: (hole - start).into() });
             }
-            _ => {}
+            start = start.max(hole + 1);
         }
+        if start < end {
+            out(FrameRange { gfn: start.into(), count: (end - start).into() });
+        }
+        at = end;
     }
 }
 
@@ -170,8 +188,7 @@ pub fn populate_to(end: u32) -> bool {
 /// memory.
 pub fn settle() -> bool {
     let mut zone = ZONE.lock();
-    let used = (0..KERNEL_END).rev().find(|at| zone.used.get(*at));
-    if !populate_to(used.map_or(0, |at| at + 1)) {
+    if !populate_to(zone.used.end()) {
         return false;
     }
     zone.populated.0.fill(0);

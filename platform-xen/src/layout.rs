@@ -21,6 +21,8 @@ pub const KERNEL_END: u32 = 0x4000;
 pub const OWN: (u32, u32) = (KERNEL_END, 0xc_0000);
 /// Frame numbers for pages of others.
 pub const GRANTS: (u32, u32) = (0xc_0000, 0xf_0000);
+/// Frames in which the kernel is copied for a clone.
+pub const SNAPSHOT: (u32, u32) = (GRANTS.1, GRANTS.1 + KERNEL_END);
 
 /// The page of a frame in the direct map.
 pub const fn direct(gfn: u32) -> usize {

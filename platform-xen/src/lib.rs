@@ -36,6 +36,7 @@ pub mod frames;
 pub mod grants;
 #[cfg(freestanding)]
 pub mod heap;
+mod hot;
 #[cfg(not(test))]
 pub mod hypercall;
 pub mod interface;
@@ -56,7 +57,8 @@ pub mod shared_info;
 #[cfg(not(test))]
 pub mod shell;
 #[cfg(not(test))]
-pub mod space;
+pub mod snapshot;
+mod space;
 pub mod tables;
 #[cfg(not(test))]
 pub mod traps;

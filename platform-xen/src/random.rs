@@ -12,8 +12,8 @@ const TRIES: u32 = 10;
 
 static GENERATOR: spin::Mutex<Option<ChaCha20Rng>> = spin::Mutex::new(None);
 
-fn hardware() -> u64 {
-    if __cpuid(1).ecx & RDRAND != 0 {
+fn hardware(generator: bool) -> u64 {
+    if generator {
         for _ in 0..TRIES {
             let (value, ok): (u64, u8);
             // SAFETY: the CPU has the instruction.
@@ -32,8 +32,10 @@ fn hardware() -> u64 {
 /// Starts anew, as every member and every clone must.
 pub fn seed(entropy: &[u8; 32]) {
     let mut seed = *entropy;
+    // Asking the CPU is an exit to Xen.
+    let generator = __cpuid(1).ecx & RDRAND != 0;
     for part in seed.chunks_mut(8) {
-        for (byte, more) in part.iter_mut().zip(hardware().to_le_bytes()) {
+        for (byte, more) in part.iter_mut().zip(hardware(generator).to_le_bytes()) {
             *byte ^= more;
         }
     }

@@ -6,18 +6,21 @@ use core::ptr::NonNull;
 
 use abi::mm::PAGE_SIZE;
 use platform::{Backing, MemError, Prot, RegionView};
-use protocol::xen::{PageGrant, REGION_CONTROL, REGION_EVENTS, REGION_FAMILY, StartPages};
+use protocol::xen::{
+    PageGrant, REGION_CONTROL, REGION_EVENTS, REGION_FAMILY, START_CONTROL, START_FAMILY, START_MONITOR,
+    StartPages,
+};
 use protocol::{MONITOR_SLOT, control, events, family};
 
-use crate::layout::VIEWS;
+use crate::grants::{Page, Premapped};
+use crate::interface::{GNTMAP_HOST_MAP, GNTMAP_READONLY, MapGrantRef};
+use crate::layout::{GRANTS, VIEWS};
 use crate::space::{self, Access};
-use crate::{door, events as ev, panic};
+use crate::{door, events as ev, hypercall, panic};
 
 const CONTROL: usize = VIEWS.0;
 const FAMILY: usize = VIEWS.0 + 0x2000_0000;
 const PLACES: usize = VIEWS.0 + 0x1_0000_0000;
-/// Pages granted with a command that are mapped at a time.
-const PRELOAD: usize = 64;
 
 struct Table {
     accepted: BTreeMap<u64, usize>,
@@ -45,33 +48,66 @@ pub fn init() {
     reserve(FAMILY, family::REGION_SIZE, REGION_FAMILY, false);
 }
 
-/// Maps what came with a command, and the rest of the own part of the events region.
-pub fn start(pages: &StartPages) {
-    let own = events::slot_base(pages.slot) / PAGE_SIZE;
-    let monitor = events::slot_base(MONITOR_SLOT) / PAGE_SIZE;
-    let parts = [
-        (REGION_CONTROL, CONTROL, 0, true, pages.control),
-        (REGION_FAMILY, FAMILY, 0, false, pages.family),
-        (REGION_EVENTS, ev::EVENTS, own, true, pages.own_events),
-        (REGION_EVENTS, ev::EVENTS, monitor, true, pages.monitor_events),
-    ];
-    let mut at = 0;
-    for (id, view, first, writable, count) in parts {
-        let mut done = 0;
-        while done < count as usize {
-            let n = (count as usize - done).min(PRELOAD);
-            let mut list = [PageGrant::default(); PRELOAD];
-            for grant in &mut list[..n] {
-                *grant = door::command_data(size_of::<StartPages>(), at);
-                at += 1;
-            }
-            if let Err(bad) = space::preload(id, view, (first + done) as u64, writable, &list[..n]) {
-                panic::die(format_args!("pages of the start cannot be mapped: {bad:?}"));
-            }
-            done += n;
-        }
+/// The pages that every member needs: where their views are, the region, the pages, whether they are written to.
+fn everyones() -> impl Iterator<Item = (usize, Page)> {
+    let monitor = (events::slot_base(MONITOR_SLOT) / PAGE_SIZE) as u64;
+    let page = |id, index, writable| Page { id, index, writable };
+    let control = START_CONTROL.into_iter().map(move |i| (CONTROL, page(REGION_CONTROL, i, true)));
+    let family = (0..START_FAMILY).map(move |i| (FAMILY, page(REGION_FAMILY, i, false)));
+    let events = (0..START_MONITOR).map(move |i| (ev::EVENTS, page(REGION_EVENTS, monitor + i, true)));
+    control.chain(family).chain(events)
+}
+
+const EVERYONES: usize = START_CONTROL.len() + (START_FAMILY + START_MONITOR) as usize;
+
+/// Handle and grant of each of [`everyones`], mapped at consecutive frames. A domain's own.
+#[unsafe(link_section = ".bss.shell")]
+static WARM: spin::Mutex<[(u32, PageGrant); EVERYONES]> =
+    spin::Mutex::new([(0, PageGrant { domid: 0, gref: 0 }); EVERYONES]);
+
+/// In a shell, which was answered the grants of [`everyones`]: maps them; false when that fails.
+pub fn warm_up() -> bool {
+    let mut ops = [MapGrantRef::default(); EVERYONES];
+    let mut warm = WARM.lock();
+    for (i, ((op, (_, page)), (_, grant))) in ops.iter_mut().zip(everyones()).zip(&mut *warm).enumerate() {
+        *grant = door::get(i);
+        op.host_addr = u64::from(GRANTS.0 + i as u32) * PAGE_SIZE as u64;
+        op.flags = GNTMAP_HOST_MAP | if page.writable { 0 } else { GNTMAP_READONLY };
+        op.gref = grant.gref;
+        op.dom = grant.domid as u16;
+        op.status = -1;
     }
-    for page in pages.own_events as usize..events::SLOT_SIZE / PAGE_SIZE {
+    // SAFETY: the numbers are of the zone for this, and nothing is mapped there yet.
+    unsafe { hypercall::map_grants(&mut ops) };
+    for (op, (handle, _)) in ops.iter().zip(&mut *warm) {
+        *handle = op.handle;
+    }
+    ops.iter().all(|op| op.status == 0)
+}
+
+/// Puts in place what was mapped before and what came with a command, and the rest of the own part of the events region.
+pub fn start(pages: &StartPages) {
+    let warm = *WARM.lock();
+    let mapped = everyones().zip(warm).enumerate().map(|(i, ((view, page), (handle, grant)))| {
+        (view, Premapped { page, frame: GRANTS.0 + i as u32, handle, grant })
+    });
+    let mapped: [(usize, Premapped); EVERYONES] = {
+        let mut mapped = mapped;
+        core::array::from_fn(|_| mapped.next().expect("as many as there are"))
+    };
+    let own = events::slot_base(pages.slot) / PAGE_SIZE;
+    let mut list = [PageGrant::default(); events::SLOT_SIZE / PAGE_SIZE];
+    let given = list.len().min(pages.own_events as usize);
+    for (i, grant) in list[..given].iter_mut().enumerate() {
+        *grant = door::command_data(size_of::<StartPages>(), i);
+    }
+    let first = Page { id: REGION_EVENTS, index: own as u64, writable: true };
+    if let Err(bad) =
+        space::preload(&mapped).and_then(|()| space::map_pages(ev::EVENTS, first, &list[..given]))
+    {
+        panic::die(format_args!("pages of the start cannot be mapped: {bad:?}"));
+    }
+    for page in given..events::SLOT_SIZE / PAGE_SIZE {
         if let Err(bad) = space::fault(ev::EVENTS + (own + page) * PAGE_SIZE, Access::Write) {
             panic::die(format_args!("the events region is not there: {bad:?}"));
         }

@@ -58,7 +58,9 @@ pub fn shell(kernel: Kernel) -> ! {
         panic::die(format_args!("Xen refuses shared_info, the callback vector or the timer"));
     }
     kmem::warm_up();
-    door::ask(ASK_READY, &[]);
+    if door::ask(ASK_READY, &[]) < 0 || !regions::warm_up() {
+        panic::die(format_args!("the pages that every member needs cannot be mapped"));
+    }
     let command = door::command();
     match command.op {
         DO_START => start(kernel),

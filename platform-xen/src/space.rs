@@ -9,14 +9,16 @@ use alloc::vec::Vec;
 use abi::mm::PAGE_SIZE;
 use platform::machine::Usage;
 use platform::{Backing, MemError, Prot};
-use protocol::xen::{ASK_DROP, ASK_SYNC, NOTICE_CUT, NOTICE_DROPPED, PageGrant};
+use protocol::xen::{
+    ASK_DROP, ASK_SYNC, NOTICE_CUT, NOTICE_DROPPED, NOTICE_PULLED, NOTICE_TOUCHED, PageGrant,
+};
 
 use crate::frames::{FrameTable, Words};
-use crate::grants::{AROUND, Grants, Page};
+use crate::grants::{Grants, Page, Premapped};
 use crate::layout::{APP, OWN, direct};
 use crate::tables::{self, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, Tables, USER, WRITABLE};
 use crate::vmas::{Vma, Vmas};
-use crate::{boot, cpu, door, hypercall, kmem, layout};
+use crate::{boot, cpu, door, hot, hypercall, kmem, layout, snapshot};
 
 /// Frames populated at a time.
 const AHEAD: usize = 16;
@@ -104,6 +106,8 @@ struct Space {
     resident: u32,
     peak: u32,
     faults: u64,
+    /// Pages of an ancestor that come with the next one that is touched.
+    block: usize,
 }
 
 static SPACE: spin::Mutex<Space> = spin::Mutex::new(Space {
@@ -114,6 +118,7 @@ static SPACE: spin::Mutex<Space> = spin::Mutex::new(Space {
     resident: 0,
     peak: 0,
     faults: 0,
+    block: 0,
 });
 
 /// Makes the member's root table, whose upper half is the boot tables', and loads it; false when there is no memory.
@@ -143,6 +148,8 @@ pub fn take_notices() {
         match kind {
             NOTICE_DROPPED => space.frames.dropped(arg),
             NOTICE_CUT => space.let_go(arg),
+            NOTICE_PULLED => return snapshot::pulled(),
+            NOTICE_TOUCHED => return hot::touched(arg as usize),
             _ => {}
         }
         space.settle();
@@ -421,17 +428,26 @@ pub fn unmap_kernel(addr: usize, pages: usize) {
     });
 }
 
-/// Maps pages of a region that came with a command, from page `first` on, at their place in the view at `view`.
-pub fn preload(id: u64, view: usize, first: u64, writable: bool, list: &[PageGrant]) -> Result<(), Bad> {
+/// Puts pages of regions that are mapped already in their place in a view: the first of the view, and what is mapped.
+pub fn preload(list: &[(usize, Premapped)]) -> Result<(), Bad> {
     let mut space = SPACE.lock();
-    for (i, part) in list.chunks(AROUND).enumerate() {
-        let page = Page { id, index: first + (i * AROUND) as u64, writable };
-        let (frames, n) = space.grants.map(page, part)?;
-        let addr = view + page.index as usize * PAGE_SIZE;
+    for (view, mapped) in list {
+        let addr = view + mapped.page.index as usize * PAGE_SIZE;
         let Some((_, vma)) = space.vmas.at(addr) else { return Err(Bad::Unmapped) };
-        for (i, frame) in frames[..n].iter().enumerate() {
-            space.set_grant(addr + i * PAGE_SIZE, *frame, writable, &vma)?;
-        }
+        space.grants.adopt(mapped);
+        space.set_grant(addr, mapped.frame, mapped.page.writable, &vma)?;
+    }
+    Ok(())
+}
+
+/// Maps pages of a region that were granted, from `first` on, at their place in a view.
+pub fn map_pages(view: usize, first: Page, list: &[PageGrant]) -> Result<(), Bad> {
+    let mut space = SPACE.lock();
+    let (frames, n) = space.grants.map(first, list)?;
+    let addr = view + first.index as usize * PAGE_SIZE;
+    let (_, vma) = space.vmas.at(addr).ok_or(Bad::Unmapped)?;
+    for (i, frame) in frames[..n].iter().enumerate() {
+        space.set_grant(addr + i * PAGE_SIZE, *frame, first.writable, &vma)?;
     }
     Ok(())
 }

@@ -111,28 +111,29 @@ fn level_walk(
     free: bool,
     f: &mut dyn FnMut(usize, &mut u64),
 ) {
-    let mut addr = start;
-    loop {
-        let slot = index(addr, level);
-        let slot_last = addr | (span(level) - 1);
+    let first = start & !(span(level) - 1);
+    let (from, to) = (index(start, level), index(last, level));
+    if level == 1 {
+        let entries = &mut tables.table(table)[from..=to];
+        for (i, entry) in entries.iter_mut().enumerate().filter(|(_, entry)| **entry != 0) {
+            f(first + i * PAGE_SIZE, entry);
+        }
+        return;
+    }
+    for slot in from..=to {
         let entry = tables.table(table)[slot];
-        if level == 1 {
-            if entry != 0 {
-                f(addr & !(PAGE_SIZE - 1), &mut tables.table(table)[slot]);
-            }
-        } else if entry & PRESENT != 0 {
-            let below = frame(entry);
-            level_walk(tables, below, level - 1, addr, slot_last.min(last), free, f);
-            let whole = addr & (span(level) - 1) == 0 && slot_last <= last;
-            if free && whole && tables.table(below).iter().all(|e| *e == 0) {
-                tables.table(table)[slot] = 0;
-                tables.free_table(below);
-            }
+        if entry & PRESENT == 0 {
+            continue;
         }
-        if slot_last >= last {
-            return;
+        let base = first + (slot - from) * span(level);
+        let end = base + (span(level) - 1);
+        let below = frame(entry);
+        level_walk(tables, below, level - 1, start.max(base), last.min(end), free, f);
+        let whole = start <= base && end <= last;
+        if free && whole && tables.table(below).iter().all(|e| *e == 0) {
+            tables.table(table)[slot] = 0;
+            tables.free_table(below);
         }
-        addr = slot_last + 1;
     }
 }
 

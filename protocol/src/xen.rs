@@ -79,7 +79,10 @@ pub struct Exchange {
     pub ret: i64,
 }
 
-/// A shell is up and waits for a command at [`COMMAND`]. Answered at once.
+/// A shell is up and waits for a command at [`COMMAND`]. ret = count; data = [`PageGrant`]s of pages that every member needs,
+/// in this order: those of the control region in [`START_CONTROL`] (writable), the first [`START_FAMILY`] of the family
+/// region, the first [`START_MONITOR`] of the monitor's part of the events region (writable). The shell maps them while
+/// nobody waits for it.
 pub const ASK_READY: u32 = 1;
 /// Pages of a region: args = region id, first page, count, 1 if writable. ret = how many [`PageGrant`]s are in the data
 /// (at least 1, or -errno: ENOENT no such page, EACCES not allowed, ENOMEM). The member maps them; they stay valid until it
@@ -87,14 +90,15 @@ pub const ASK_READY: u32 = 1;
 pub const ASK_PAGES: u32 = 2;
 /// The member has unmapped these: args = count; data = [`PageGrant`]s.
 pub const ASK_GIVE_BACK: u32 = 3;
-/// Frames of an ancestor, frozen since a clone: args = token, count; data = gfns (u64 each). ret = count; data =
-/// [`PageGrant`]s (the owner's), good for GNTTABOP_copy until the member's next request.
+/// Frames of an ancestor, frozen since a clone: args = token, count, the address that was touched (0: none); data = gfns (u64
+/// each). ret = count; data = [`PageGrant`]s (the owner's), good for GNTTABOP_copy until the member's next request.
 pub const ASK_FRAMES: u32 = 4;
 /// No frame of this token is wanted any more: args = token.
 pub const ASK_DROP: u32 = 5;
 /// Clone me into the shell that was prepared for a slot: args = slot, root page table's gfn, stack pointer to resume at,
-/// count; data = [`FrameRange`]s to be copied before the child runs. Answered when the child has copied them. ret = the
-/// token under which the child knows the rest of this member's memory.
+/// count, first frame of the copy; data = [`FrameRange`]s that the child is to have before it runs. What is neither zero nor
+/// the app's lies in the copy, in the order of the ranges. Answered at once: ret = the token under which the child knows the
+/// rest of this member's memory. The copy must stay as it is until [`NOTICE_PULLED`].
 pub const ASK_CLONE: u32 = 6;
 /// A fresh clone has copied what [`DO_CLONE`] named. Answered at once; the grants are then gone.
 pub const ASK_PULLED: u32 = 7;
@@ -109,12 +113,14 @@ pub const ASK_EXIT: u32 = 10;
 pub const ASK_CRASH: u32 = 11;
 /// Pages of a file that the member wrote are to reach the file, as for msync(2): args = region id, first page, count.
 pub const ASK_SYNC: u32 = 12;
+/// Answered when no clone of this member copies any more.
+pub const ASK_SETTLED: u32 = 13;
 
 /// Start the kernel: the identity and the program are in the control region. Data = [`StartPages`].
 pub const DO_START: u32 = 1;
 /// Become a clone: args = parent's domain id, first grant reference, count of ranges, root page table's gfn, stack pointer,
-/// token of the rest of the parent's memory. Data = [`StartPages`], then the [`FrameRange`]s; frame i of all ranges has
-/// grant reference first + i.
+/// token of the rest of the parent's memory. Data = [`StartPages`], then the [`FrameRange`]s; frame i of all ranges that are
+/// not zeroes has grant reference first + i.
 pub const DO_CLONE: u32 = 2;
 /// Nobody needs you: shut down.
 pub const DO_QUIT: u32 = 3;
@@ -139,20 +145,51 @@ pub struct PageGrant {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct FrameRange {
     pub gfn: u64,
+    /// How many, and one of the marks below.
     pub count: u64,
 }
 
-/// Pages that are granted with a command, so that a member's start asks for few: they follow in this order, each list as
-/// long as said here: control from page 0 (writable), family from page 0, own part of the events region, the monitor's part.
+/// [`FrameRange::count`]: the frames hold zeroes, and are not copied.
+pub const FRAMES_ZERO: u64 = 1 << 63;
+/// [`FrameRange::count`]: frozen frames of the app, copied from where they are.
+pub const FRAMES_APP: u64 = 1 << 62;
+
+impl FrameRange {
+    /// How many frames.
+    pub const fn len(&self) -> u64 {
+        self.count & !(FRAMES_ZERO | FRAMES_APP)
+    }
+
+    /// True when it names none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// True for zeroes.
+    pub const fn is_zero(&self) -> bool {
+        self.count & FRAMES_ZERO != 0
+    }
+
+    /// True for frames of the app.
+    pub const fn is_app(&self) -> bool {
+        self.count & FRAMES_APP != 0
+    }
+}
+
+/// Pages of the control region that every member has from the start: the head, the submission queue, the first request slots
+/// and the first one's data, the boot record.
+pub const START_CONTROL: [u64; 5] = [0, 1, 6, 16, (crate::control::BOOT / PAGE) as u64];
+/// Pages of the family region, from the first on.
+pub const START_FAMILY: u64 = 2;
+/// Pages of the monitor's part of the events region, from the first on.
+pub const START_MONITOR: u64 = 2;
+
+/// What a command's data begins with; the [`PageGrant`]s of the own part of the events region follow.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct StartPages {
     pub slot: u32,
-    pub control: u32,
-    pub family: u32,
     pub own_events: u32,
-    pub monitor_events: u32,
-    pub pad: u32,
 }
 
 /// A notice of the monitor: kind and argument (u64 each).
@@ -162,6 +199,10 @@ pub const NOTICE_DROPPED: u64 = 1;
 /// A file was cut: argument = a region of it that the member has. The member lets go of all pages of the region; those that
 /// are left it gets again at the next touch.
 pub const NOTICE_CUT: u64 = 2;
+/// The child of this token has its copy of the kernel, or is no more: what it was copied from may change. Not rung.
+pub const NOTICE_PULLED: u64 = 3;
+/// A clone of this member soon touched the page at this address; the next one may too. Not rung, and not reliable.
+pub const NOTICE_TOUCHED: u64 = 4;
 
 /// Offset in a slot's part of the events region (`protocol::events`) of the domain id (u32) that the slot has now. The
 /// monitor writes it before the member runs: who has bound a port to an earlier member of the slot binds anew.

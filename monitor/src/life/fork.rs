@@ -129,7 +129,8 @@ impl Family {
         };
         let running = self.members.get(slot).is_some_and(|m| m.vm.is_some());
         if host_pid != 0 && running {
-            // Xen: the clone itself said that it lives.
+            // Xen: it is a member since its parent asked for it; now the parent goes on.
+            self.backend.confirmed();
             return Ok(());
         }
         match self.backend.open_clone(host_pid, &self.members) {

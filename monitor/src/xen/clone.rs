@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use abi::Errno;
-use protocol::xen::{DO_CLONE, FrameRange};
+use protocol::xen::{DO_CLONE, FrameRange, NOTICE_PULLED};
 use zerocopy::IntoBytes;
 
-use super::domain::Role;
+use super::domain::{Domain, Role};
 use super::host::Host;
 use crate::regions::Backing;
 
@@ -18,7 +18,7 @@ pub(super) type Clones = BTreeMap<u32, Clone>;
 
 /// One of them.
 pub(super) struct Clone {
-    pub parent: u32,
+    parent: u32,
     /// References in the parent's table.
     first: u32,
     count: u32,
@@ -30,90 +30,97 @@ pub(super) struct Wish {
     pub slot: u32,
     pub root: u64,
     pub stack: u64,
+    /// First frame of the parent's copy.
+    pub copy: u64,
     pub ranges: Vec<FrameRange>,
 }
 
+impl Clone {
+    /// True when it is a clone of this domain.
+    pub fn is_of(&self, parent: u32) -> bool {
+        self.parent == parent
+    }
+}
+
 impl Wish {
-    /// All frames, in order; none when there are too many, or when they are none of a domain's.
+    /// The frames to be granted, in order; none when there are too many, or when they are none of a domain's.
     fn frames(&self) -> Option<Vec<u64>> {
-        let total = self.ranges.iter().try_fold(0u64, |sum, r| sum.checked_add(r.count))?;
-        let last = self.ranges.iter().filter_map(|r| r.gfn.checked_add(r.count)).max()?;
-        let plain = self.ranges.iter().all(|r| r.gfn.checked_add(r.count).is_some());
-        if total == 0 || total > MOST || last > u64::from(u32::MAX) || !plain {
+        let total = self.ranges.iter().try_fold(0u64, |sum, r| sum.checked_add(r.len()))?;
+        let ends = || self.ranges.iter().map(|r| r.gfn.checked_add(r.len()));
+        let last = ends().collect::<Option<Vec<u64>>>()?.into_iter().max()?;
+        if total == 0 || total > MOST || last.max(self.copy) > u64::from(u32::MAX) - MOST {
             return None;
         }
-        Some(self.ranges.iter().flat_map(|r| r.gfn..r.gfn + r.count).collect())
+        let mut copied = self.copy..;
+        let mut frames = Vec::new();
+        for range in self.ranges.iter().filter(|r| !r.is_zero()) {
+            if range.is_app() {
+                frames.extend(range.gfn..range.gfn + range.len());
+            } else {
+                frames.extend(copied.by_ref().take(range.len() as usize));
+            }
+        }
+        (!frames.is_empty()).then_some(frames)
     }
 }
 
 impl Host {
-    /// Begins the clone of `parent` into the shell that was reserved for the slot. The parent is answered when the child
-    /// has what it needs, or is no more.
+    /// Clones `parent` into the shell that was reserved for the slot: the child's number and the token. The child has yet to
+    /// copy what it needs.
     pub(super) fn begin_clone(
         &mut self,
         parent: u32,
         wish: &Wish,
-        family: &Backing,
         events: &Backing,
-    ) -> Result<(), Errno> {
+    ) -> Result<(u32, u64), Errno> {
         let frames = wish.frames().ok_or(Errno::EINVAL)?;
-        let child = self
-            .domains
-            .values()
-            .find(|d| matches!(d.role, Role::Reserved(place) if place.slot == wish.slot))
-            .map(|d| d.id)
-            .ok_or(Errno::EAGAIN)?;
-        let mut data = self.start_pages(child, family, events)?;
+        let reserved = |d: &&Domain| matches!(d.role, Role::Reserved(place) if place.slot == wish.slot);
+        let child = self.domains.values().find(reserved).map(|d| d.id).ok_or(Errno::EAGAIN)?;
+        let mut data = self.start_pages(child, events)?;
         data.extend_from_slice(wish.ranges.as_bytes());
         let owner = self.domains.get_mut(&parent).ok_or(Errno::EAGAIN)?;
         owner.end_grants([]);
         let first = owner.grants.grant(child, &frames, false).map_err(|_| Errno::ENOMEM)?;
         let count = frames.len() as u32;
         let token = self.tokens.cloned(parent, child);
-        self.clones.insert(child, Clone { parent, first, count, token });
         let args = [parent.into(), first.into(), wish.ranges.len() as u64, wish.root, wish.stack, token];
         let posted = self.domains.get_mut(&child).is_some_and(|shell| {
             if let Some(place) = shell.role.place() {
-                shell.role = Role::Cloning(place);
+                shell.role = Role::Member(place);
             }
             shell.door.command(DO_CLONE, args, &data)
         });
         if !posted {
-            self.end_copying(child);
+            if let Some(owner) = self.domains.get_mut(&parent) {
+                owner.end_grants(first..first + count);
+            }
             self.tokens.release_all(child);
             return Err(Errno::ENOMEM);
         }
-        if let Some(parent) = self.domains.get_mut(&parent) {
-            parent.busy = true;
-        }
-        self.kick(child);
-        Ok(())
+        self.clones.insert(child, Clone { parent, first, count, token });
+        // The parent goes on before the child takes the CPU, where there is but one.
+        self.unrung.push(child);
+        Ok((child, token))
     }
 
-    /// The child has copied all: it is a member, and the parent goes on. Gives the child's place.
-    pub(super) fn pulled(&mut self, child: u32) -> Option<crate::backend::Place> {
-        let clone = self.end_copying(child)?;
-        self.answer(clone.parent, clone.token as i64, &[]);
-        let domain = self.domains.get_mut(&child)?;
-        let Role::Cloning(place) = domain.role else { return None };
-        domain.role = Role::Member(place);
-        Some(place)
+    /// Lets clones begin whose parents have gone on; false when there are none.
+    pub fn ring_clones(&mut self) -> bool {
+        let some = !self.unrung.is_empty();
+        for child in std::mem::take(&mut self.unrung) {
+            self.kick(child);
+        }
+        some
     }
 
-    /// The child will never be: the parent is told.
-    pub(super) fn clone_failed(&mut self, child: u32) {
-        if let Some(clone) = self.end_copying(child) {
-            // The parent does not know the token yet.
-            self.tokens.release(clone.token, child);
-            self.answer(clone.parent, -i64::from(Errno::EAGAIN.0), &[]);
+    /// The child has copied all, or is no more: the parent may use the copy again.
+    pub(super) fn end_copying(&mut self, child: u32) {
+        let Some(clone) = self.clones.remove(&child) else { return };
+        let Some(parent) = self.domains.get_mut(&clone.parent) else { return };
+        parent.end_grants(clone.first..clone.first + clone.count);
+        let (id, settling) = (clone.parent, parent.settling);
+        self.notice(id, NOTICE_PULLED, clone.token);
+        if settling && !self.clones.values().any(|clone| clone.is_of(id)) {
+            self.answer(id, 0, &[]);
         }
-    }
-
-    fn end_copying(&mut self, child: u32) -> Option<Clone> {
-        let clone = self.clones.remove(&child)?;
-        if let Some(parent) = self.domains.get_mut(&clone.parent) {
-            parent.end_grants(clone.first..clone.first + clone.count);
-        }
-        Some(clone)
     }
 }

@@ -16,9 +16,7 @@ pub enum Role {
     Shell,
     /// Prepared to become the clone in this slot.
     Reserved(Place),
-    /// Becoming it.
-    Cloning(Place),
-    /// A member.
+    /// A member, from its command on.
     Member(Place),
     /// A member that has ended; descendants still want frames of it.
     Ancestor,
@@ -28,7 +26,7 @@ impl Role {
     /// Where it lives, or will.
     pub fn place(self) -> Option<Place> {
         match self {
-            Role::Reserved(place) | Role::Cloning(place) | Role::Member(place) => Some(place),
+            Role::Reserved(place) | Role::Member(place) => Some(place),
             Role::Shell | Role::Ancestor => None,
         }
     }
@@ -53,22 +51,24 @@ pub struct Domain {
     pub control: Option<Rc<Pages>>,
     /// Its question is being worked on: the answer comes later.
     pub busy: bool,
-    /// Notices that it has not been told yet: kind and argument.
+    /// It has been given the pages that every member needs.
+    pub is_ready: bool,
+    /// It waits until nobody copies from it: its question is `busy`.
+    pub settling: bool,
+    /// How often it has asked for frames of ancestors.
+    pub fetches: u32,
+    /// What it has not been told yet, as the notice ring has it.
     pub notices: VecDeque<(u64, u64)>,
 }
 
 impl Domain {
-    /// Leaves the notices for which there is room; true when there were some.
-    pub fn flush_notices(&mut self) -> bool {
-        let mut some = false;
-        while let Some((kind, arg)) = self.notices.front() {
-            if !self.door.notice(*kind, *arg) {
-                break;
-            }
-            some = true;
+    /// Leaves the notices for which there is room.
+    pub fn flush_notices(&mut self) {
+        while let Some((kind, arg)) = self.notices.front()
+            && self.door.notice(*kind, *arg)
+        {
             self.notices.pop_front();
         }
-        some
     }
 
     /// Ends references of its own table; what is still mapped is tried again at the next call.

@@ -13,6 +13,8 @@ use crate::regions::RegionId;
 
 /// How often Xen is asked which domains there are.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Members that have left and are still there; beyond that the oldest goes at once.
+const LEAVING: usize = 8;
 /// SHUTDOWN_crash, xen/include/public/sched.h.
 const SHUTDOWN_CRASH: u8 = 3;
 
@@ -26,7 +28,7 @@ impl Host {
                 self.destroy(id);
                 return;
             }
-            Role::Reserved(_) | Role::Cloning(_) => {
+            Role::Reserved(_) => {
                 // Its slot is freed when the parent reports the fork's failure.
                 self.destroy(id);
                 return;
@@ -46,9 +48,34 @@ impl Host {
         }
     }
 
+    /// A member is over, and its processes have told so themselves: nobody waits for what is left to do.
+    pub(super) fn leave(&mut self, id: u32) {
+        let Some(domain) = self.domains.get_mut(&id) else { return };
+        domain.busy = true;
+        // It does nothing more from here on. A failure means that it is gone already.
+        let _ = self.hyper.pause(id);
+        self.leaving.push_back(id);
+        if self.leaving.len() > LEAVING {
+            self.end_one();
+        }
+    }
+
+    /// Sees to one member that has left; false when there is none.
+    pub(super) fn end_one(&mut self) -> bool {
+        let Some(id) = self.leaving.pop_front() else { return false };
+        self.retire(id, Ended::Exited(0));
+        true
+    }
+
+    /// The slot of a member; the monitor's own when it is none.
+    pub(super) fn slot_of(&self, id: u32) -> u32 {
+        let place = self.domains.get(&id).and_then(|d| d.role.place());
+        place.map_or(protocol::MONITOR_SLOT, |place| place.slot)
+    }
+
     /// What the domain holds of others ends.
     fn let_go(&mut self, id: u32) {
-        self.clone_failed(id);
+        self.end_copying(id);
         self.end_frames(id);
         for dropped in self.tokens.release_all(id) {
             self.tell_dropped(dropped);
@@ -68,13 +95,15 @@ impl Host {
     }
 
     /// Leaves a notice at a domain's door, or keeps it until there is room. One that waits already is not left again, so that
-    /// a domain that reads none costs no more and no more memory.
-    fn notice(&mut self, id: u32, kind: u64, arg: u64) {
+    /// a domain that reads none costs no more and no more memory. A sleeper is woken when there is no room, or for what
+    /// cannot wait.
+    pub(super) fn notice(&mut self, id: u32, kind: u64, arg: u64) {
         let Some(domain) = self.domains.get_mut(&id) else { return };
         if !domain.notices.contains(&(kind, arg)) {
             domain.notices.push_back((kind, arg));
         }
-        if domain.flush_notices() {
+        domain.flush_notices();
+        if kind == NOTICE_CUT || !domain.notices.is_empty() {
             let port = domain.port;
             self.hyper.ring(port);
         }
@@ -114,7 +143,7 @@ impl Host {
 
     /// The clone that was to be in this slot will never be.
     pub fn forget(&mut self, slot: u32) {
-        let waiting = |role| matches!(role, Role::Reserved(p) | Role::Cloning(p) if p.slot == slot);
+        let waiting = |role| matches!(role, Role::Reserved(p) if p.slot == slot);
         if let Some(id) = self.domains.values().find(|d| waiting(d.role)).map(|d| d.id) {
             self.destroy(id);
         }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use abi::Errno;
 use anyhow::Result;
 use protocol::control::REGION_SIZE;
-use protocol::xen::{DO_START, Header, MAGIC, PageGrant, StartPages};
+use protocol::xen::{
+    DO_START, Header, MAGIC, PageGrant, START_CONTROL, START_FAMILY, START_MONITOR, StartPages,
+};
 use protocol::{PROTOCOL_VERSION, events};
 use zerocopy::IntoBytes;
 
@@ -33,11 +35,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const DEFAULT_FRAMES: u64 = 0x4_0000;
 /// Frames that the holder may have.
 const HOLDER_FRAMES: u64 = 0x40_0000;
-/// Pages granted with a command: of the control region, the family region, and the monitor's part of the events region.
-const START_CONTROL: u32 = 9;
-const START_FAMILY: u32 = 2;
-const START_MONITOR: u32 = 2;
-
 /// The backend.
 pub struct Host {
     pub(super) hyper: Rc<dyn Hypervisor>,
@@ -52,12 +49,16 @@ pub struct Host {
     pool: VecDeque<(u32, Rc<Pages>)>,
     pub(super) tokens: Tokens,
     pub(super) clones: Clones,
+    /// Clones that have not been told yet to begin.
+    pub(super) unrung: Vec<u32>,
     /// Members that are to be ended: noted where only `&self` is at hand.
     pub(super) doomed: RefCell<Vec<u32>>,
     /// Ends of members that the family has not been told of.
     pub(super) ended: Vec<(Place, Ended)>,
     /// Crashes that the user has not been told of.
     pub(super) crashes: Vec<(Place, String)>,
+    /// Members that have said that they are over: they are ended in idle moments.
+    pub(super) leaving: VecDeque<u32>,
     /// Names that `xl` is to show, told in idle moments.
     pub(super) renames: VecDeque<(u32, String)>,
     pub(super) next_look: Instant,
@@ -92,9 +93,11 @@ impl Host {
             pool: VecDeque::new(),
             tokens: Tokens::default(),
             clones: Clones::default(),
+            unrung: Vec::new(),
             doomed: RefCell::default(),
             ended: Vec::new(),
             crashes: Vec::new(),
+            leaving: VecDeque::new(),
             renames: VecDeque::new(),
             next_look: Instant::now(),
             broken: false,
@@ -138,6 +141,12 @@ impl Host {
         true
     }
 
+    /// Whether something is left for idle moments.
+    pub fn has_chores(&self) -> bool {
+        let later = self.pool.len() < WARM || !self.leaving.is_empty() || !self.renames.is_empty();
+        later || !self.unrung.is_empty()
+    }
+
     /// A shell that runs, and its control region.
     pub fn take_shell(&mut self) -> Result<(Backing, Rc<Mapped>, u32), Errno> {
         let (id, control) = match self.pool.pop_front() {
@@ -150,7 +159,7 @@ impl Host {
 
     fn build(&mut self) -> Result<(u32, Rc<Pages>), Errno> {
         let control = Pages::memory(&self.holder, REGION_SIZE as u64)?;
-        for page in 0..u64::from(START_CONTROL) {
+        for page in START_CONTROL {
             control.frame(page, true)?;
         }
         let built = self.hyper.build(self.max_frames)?;
@@ -174,8 +183,11 @@ impl Host {
             stuck: Vec::new(),
             granted: Granted::default(),
             copying: Vec::new(),
-            control: None,
+            control: Some(control.clone()),
             busy: false,
+            is_ready: false,
+            settling: false,
+            fetches: 0,
             notices: VecDeque::new(),
         };
         self.domains.insert(id, domain);
@@ -207,11 +219,10 @@ impl Host {
         shell: u32,
         place: Place,
         control: &Backing,
-        family: &Backing,
         events: &Backing,
     ) -> Result<(), Errno> {
         self.settle(shell, Role::Member(place), control)?;
-        let data = self.start_pages(shell, family, events)?;
+        let data = self.start_pages(shell, events)?;
         let domain = self.domains.get(&shell).ok_or(Errno::EAGAIN)?;
         if !domain.door.command(DO_START, [0; 6], &data) {
             return Err(Errno::EAGAIN);
@@ -220,42 +231,54 @@ impl Host {
         Ok(())
     }
 
-    /// The pages that every member needs at once, granted to the domain: [`StartPages`] and the references.
-    pub(super) fn start_pages(
+    /// Grants consecutive pages to a domain, and adds the references to `data`.
+    fn grant_pages(
+        &mut self,
+        to: u32,
+        pages: &Pages,
+        indices: impl IntoIterator<Item = u64>,
+        write: bool,
+        data: &mut Vec<u8>,
+    ) -> Result<(), Errno> {
+        let domain = self.domains.get_mut(&to).ok_or(Errno::EAGAIN)?;
+        for page in indices {
+            let frame = pages.frame(page, write)?;
+            let gref = self.holder.grant(to, &frame, write, &mut domain.granted)?;
+            data.extend_from_slice(PageGrant { domid: self.holder.domain(), gref }.as_bytes());
+        }
+        Ok(())
+    }
+
+    /// The pages that every member needs, whatever it becomes, granted to a shell.
+    pub(super) fn ready_pages(
         &mut self,
         shell: u32,
         family: &Backing,
         events: &Backing,
     ) -> Result<Vec<u8>, Errno> {
-        let domain = self.domains.get_mut(&shell).ok_or(Errno::EAGAIN)?;
-        let place = domain.role.place().ok_or(Errno::EINVAL)?;
+        let domain = self.domains.get(&shell).filter(|d| !d.is_ready).ok_or(Errno::EACCES)?;
         let control = domain.control.clone().ok_or(Errno::EINVAL)?;
         let (family, events) = (family.pages().ok_or(Errno::EINVAL)?, events.pages().ok_or(Errno::EINVAL)?);
+        let monitor = (events::slot_base(protocol::MONITOR_SLOT) / PAGE) as u64;
+        let mut data = Vec::new();
+        self.grant_pages(shell, &control, START_CONTROL, true, &mut data)?;
+        self.grant_pages(shell, family, 0..START_FAMILY, false, &mut data)?;
+        self.grant_pages(shell, events, monitor..monitor + START_MONITOR, true, &mut data)?;
+        if let Some(domain) = self.domains.get_mut(&shell) {
+            domain.is_ready = true;
+        }
+        Ok(data)
+    }
+
+    /// The pages that a member needs in its slot, granted to the domain: [`StartPages`] and the references.
+    pub(super) fn start_pages(&mut self, shell: u32, events: &Backing) -> Result<Vec<u8>, Errno> {
+        let domain = self.domains.get(&shell).ok_or(Errno::EAGAIN)?;
+        let place = domain.role.place().ok_or(Errno::EINVAL)?;
+        let events = events.pages().ok_or(Errno::EINVAL)?;
         let own = (events::slot_base(place.slot) / PAGE) as u64;
         let own_events = (events::SLOT_SIZE / PAGE) as u32;
-        let monitor = (events::slot_base(protocol::MONITOR_SLOT) / PAGE) as u64;
-        let lists = [
-            (&control, 0, START_CONTROL, true),
-            (family, 0, START_FAMILY, false),
-            (events, own, own_events, true),
-            (events, monitor, START_MONITOR, true),
-        ];
-        let start = StartPages {
-            slot: place.slot,
-            control: START_CONTROL,
-            family: START_FAMILY,
-            own_events,
-            monitor_events: START_MONITOR,
-            pad: 0,
-        };
-        let mut data = start.as_bytes().to_vec();
-        for (pages, first, count, write) in lists {
-            for page in first..first + u64::from(count) {
-                let frame = pages.frame(page, write)?;
-                let gref = self.holder.grant(shell, &frame, write, &mut domain.granted)?;
-                data.extend_from_slice(PageGrant { domid: self.holder.domain(), gref }.as_bytes());
-            }
-        }
+        let mut data = StartPages { slot: place.slot, own_events }.as_bytes().to_vec();
+        self.grant_pages(shell, events, own..own + u64::from(own_events), true, &mut data)?;
         Ok(data)
     }
 

@@ -34,7 +34,7 @@ pub use host::Host;
 pub use hyper::Status;
 pub use pages::Pages;
 pub use ports::Ports;
-pub use serve::{attend, doors_rang};
+pub use serve::{attend, do_chore, doors_rang};
 pub use sweep::{is_dom0, sweep};
 
 use crate::backend::Backend;

@@ -3,8 +3,8 @@
 use abi::Errno;
 use protocol::xen::{
     ASK_BIND, ASK_CLONE, ASK_CRASH, ASK_DROP, ASK_EXIT, ASK_FRAMES, ASK_GIVE_BACK, ASK_LOG, ASK_PAGES,
-    ASK_PULLED, ASK_READY, ASK_SYNC, FrameRange, PageGrant, REGION_CONTROL, REGION_EVENTS, REGION_FAMILY,
-    REQUEST_DATA_LEN,
+    ASK_PULLED, ASK_READY, ASK_SETTLED, ASK_SYNC, FrameRange, NOTICE_TOUCHED, PageGrant, REGION_CONTROL,
+    REGION_EVENTS, REGION_FAMILY, REQUEST_DATA_LEN,
 };
 use std::rc::Rc;
 use zerocopy::{FromBytes, IntoBytes};
@@ -26,6 +26,8 @@ const MOST: u64 = (REQUEST_DATA_LEN / size_of::<PageGrant>()) as u64;
 const PAGES_AT_ONCE: u64 = 64;
 /// Pages that a member may have of the holder at one time.
 const PAGES_PER_MEMBER: usize = 1 << 16;
+/// Touches of a fresh clone that its parent is told of.
+const TOLD: u32 = 24;
 /// Longest text in a question.
 const TEXT: u64 = 4096;
 
@@ -84,6 +86,19 @@ pub fn attend(fam: &mut Family) {
     }
 }
 
+/// Does one thing that nobody waits for; false when there is nothing to do.
+pub fn do_chore(fam: &mut Family) -> bool {
+    let Backend::Xen(host) = &mut fam.backend else { return fam.backend.refill() };
+    if host.ring_clones() {
+        return true;
+    }
+    if !host.end_one() {
+        return host.refill();
+    }
+    attend(fam);
+    true
+}
+
 /// Takes the question at a domain's door, if there is one.
 fn serve(fam: &mut Family, id: u32) {
     let Backend::Xen(host) = &mut fam.backend else { return };
@@ -95,8 +110,16 @@ fn serve(fam: &mut Family, id: u32) {
     host.end_frames(id);
     let said = match asked.op {
         ASK_EXIT => {
-            let status = asked.args[0] as i32;
-            host.retire(id, Ended::Exited(status));
+            // What it told before comes first.
+            let slot = host.slot_of(id);
+            drain(fam, slot);
+            let empty = fam.members.get(slot).is_some_and(|m| m.residents().next().is_none());
+            let Backend::Xen(host) = &mut fam.backend else { return };
+            if empty {
+                host.leave(id);
+            } else {
+                host.retire(id, Ended::Exited(asked.args[0] as i32));
+            }
             return;
         }
         ASK_CRASH => {
@@ -105,26 +128,29 @@ fn serve(fam: &mut Family, id: u32) {
             host.crashed(id, &report);
             return;
         }
-        ASK_CLONE => match clone(fam, id, &asked) {
-            // Answered when the child is there.
-            Ok(()) => return,
-            Err(e) => Err(e),
-        },
+        ASK_CLONE => clone(fam, id, &asked).map(|token| (token as i64, Vec::new())),
         ASK_PULLED => {
             host.answer(id, 0, &[]);
-            if let Some(place) = host.pulled(id) {
-                // A failure ends the child, which the parent learns as it would of any child's end.
-                let _ = fam.adopt(place.slot, Vm::Domain(id));
-            }
+            host.end_copying(id);
             return;
+        }
+        ASK_SETTLED => {
+            if let Some(domain) = host.domains.get_mut(&id)
+                && host.clones.values().any(|clone| clone.is_of(id))
+            {
+                domain.settling = true;
+                domain.busy = true;
+                return;
+            }
+            Ok((0, Vec::new()))
         }
         ASK_PAGES => pages(fam, id, &asked),
         ASK_SYNC => region(fam, id, asked.args[0])
             .and_then(|pages| pages.sync(asked.args[1], asked.args[2]))
             .map(|()| (0, Vec::new())),
-        ASK_READY => Ok((0, Vec::new())),
+        ASK_READY => ready(fam, id),
         ASK_GIVE_BACK => host.give_back(id, asked.args[0]),
-        ASK_FRAMES => host.frames(id, asked.args[0], asked.args[1]),
+        ASK_FRAMES => host.frames(id, &asked),
         ASK_DROP => {
             if let Some(dropped) = host.tokens.release(asked.args[0], id) {
                 host.tell_dropped(dropped);
@@ -190,9 +216,16 @@ fn pages(fam: &mut Family, id: u32, asked: &Asked) -> Said {
     Ok((given.len() as i64, given.as_bytes().to_vec()))
 }
 
-/// `ASK_CLONE`.
-fn clone(fam: &mut Family, id: u32, asked: &Asked) -> Result<(), Errno> {
-    let [slot, root, stack, count, ..] = asked.args;
+/// `ASK_READY`.
+fn ready(fam: &mut Family, id: u32) -> Said {
+    let Backend::Xen(host) = &mut fam.backend else { return Err(Errno::EINVAL) };
+    let data = host.ready_pages(id, fam.published.backing(), fam.events.backing())?;
+    Ok(((data.len() / size_of::<PageGrant>()) as i64, data))
+}
+
+/// `ASK_CLONE`: the token.
+fn clone(fam: &mut Family, id: u32, asked: &Asked) -> Result<u64, Errno> {
+    let [slot, root, stack, count, copy, _] = asked.args;
     let Backend::Xen(host) = &mut fam.backend else { return Err(Errno::EINVAL) };
     let domain = host.domains.get(&id).ok_or(Errno::ESRCH)?;
     let Role::Member(place) = domain.role else { return Err(Errno::EACCES) };
@@ -205,8 +238,11 @@ fn clone(fam: &mut Family, id: u32, asked: &Asked) -> Result<(), Errno> {
     let len = count.checked_mul(size_of::<FrameRange>() as u64).ok_or(Errno::EINVAL)?;
     let data = domain.door.data(len).ok_or(Errno::EINVAL)?;
     let ranges = list::<FrameRange>(&data);
-    let wish = Wish { slot, root, stack, ranges };
-    host.begin_clone(id, &wish, fam.published.backing(), fam.events.backing())
+    let wish = Wish { slot, root, stack, copy, ranges };
+    let (child, token) = host.begin_clone(id, &wish, fam.events.backing())?;
+    // It is a member from here on: should it not get its copy, the parent learns of its end as of any child's.
+    fam.adopt(slot, Vm::Domain(child))?;
+    Ok(token)
 }
 
 impl Host {
@@ -214,6 +250,7 @@ impl Host {
     pub(super) fn answer(&mut self, id: u32, ret: i64, data: &[u8]) {
         if let Some(domain) = self.domains.get_mut(&id) {
             domain.busy = false;
+            domain.settling = false;
             domain.door.answer(ret, data);
             self.hyper.ring(domain.port);
         }
@@ -240,7 +277,8 @@ impl Host {
         Ok((ended, Vec::new()))
     }
 
-    fn frames(&mut self, id: u32, token: u64, count: u64) -> Said {
+    fn frames(&mut self, id: u32, asked: &Asked) -> Said {
+        let [token, count, touched, ..] = asked.args;
         if count == 0 || count > MOST {
             return Err(Errno::EINVAL);
         }
@@ -257,11 +295,19 @@ impl Host {
             (first..).take(gfns.len()).map(|gref| PageGrant { domid: owner, gref }).collect();
         let domain = self.domains.get_mut(&id).ok_or(Errno::ESRCH)?;
         domain.copying = given.iter().map(|g| (owner, g.gref)).collect();
+        domain.fetches += 1;
+        if domain.fetches <= TOLD
+            && touched != 0
+            && let Some(owner) = self.domains.get_mut(&owner).filter(|d| d.role != Role::Ancestor)
+        {
+            // One that finds no room is no loss.
+            owner.door.notice(NOTICE_TOUCHED, touched);
+        }
         Ok((count as i64, given.as_bytes().to_vec()))
     }
 
     fn bind(&mut self, id: u32, slot: u64) -> Said {
-        let at = |d: &&super::domain::Domain| matches!(d.role, Role::Member(p) | Role::Cloning(p) if u64::from(p.slot) == slot);
+        let at = |d: &&super::domain::Domain| matches!(d.role, Role::Member(p) if u64::from(p.slot) == slot);
         let other = self.domains.values().find(at).map(|d| d.id).ok_or(Errno::ESRCH)?;
         if other == id {
             return Err(Errno::EINVAL);

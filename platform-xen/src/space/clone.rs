@@ -2,13 +2,16 @@
 
 use alloc::vec::Vec;
 
+use protocol::xen::{FRAMES_APP, FrameRange};
+
 use super::{Live, SPACE, Space};
 use crate::layout::{APP, VIEWS};
 use crate::tables::{self, COW, GRANT, REMOTE, WRITABLE};
-use crate::{cpu, kmem, panic};
+use crate::{cpu, hot, kmem, panic};
 
-/// In the parent, before: every own page of the app is frozen. The root table's frame.
-pub fn freeze() -> u32 {
+/// In the parent, before: every own page of the app is frozen. The root table's frame. The frames of what the clone will
+/// touch first, as far as they are own, are added to `hot`.
+pub fn freeze(places: &[usize], hot: &mut Vec<FrameRange>) -> u32 {
     let mut space = SPACE.lock();
     let Space { frames, root, .. } = &mut *space;
     frames.begin_clone();
@@ -19,7 +22,15 @@ pub fn freeze() -> u32 {
         }
     });
     cpu::flush_app();
-    *root
+    crate::hot::choose(places, &mut |page| {
+        let entry = if page < APP.1 { space.get(page) } else { 0 };
+        let own = entry != 0 && entry & (GRANT | REMOTE) == 0;
+        if own {
+            hot.push(FrameRange { gfn: tables::frame(entry).into(), count: 1 | FRAMES_APP });
+        }
+        own
+    });
+    space.root
 }
 
 /// In the parent, after: the child knows the frozen frames by this token.
@@ -56,14 +67,22 @@ pub fn become_child(token: u64) {
     space.resident = 0;
     space.peak = 0;
     space.faults = 0;
+    space.block = 0;
+    let (pages, n) = hot::sent();
+    for page in &pages[..n] {
+        let entry = space.get(*page);
+        if entry & REMOTE != 0
+            && let Some((_, vma)) = space.vmas.at(*page)
+        {
+            let frame = tables::frame(entry);
+            space.frames.adopt(frame);
+            // The entry is there: its table is too.
+            let _ = space.set_own(*page, frame, &vma);
+        }
+    }
 }
 
 /// In the child, once the door may be used: tokens of which nothing is wanted.
 pub fn drop_tokens() {
     SPACE.lock().drop_tokens();
-}
-
-/// In the child, once the door may be used: what it will touch first.
-pub fn prefetch(addrs: &[usize]) {
-    SPACE.lock().prefetch(addrs);
 }

@@ -11,7 +11,8 @@ use crate::tables::{self, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, WRITABLE}
 use crate::vmas::{Vma, region_page};
 use crate::{cpu, door, hypercall};
 
-/// An ancestor's pages come in blocks of so many, aligned.
+/// An ancestor's pages come in aligned blocks: small ones at first, and larger ones for a clone that goes on to touch more.
+const FIRST_PULL: usize = 8;
 const PULL: usize = 32;
 /// Pages asked for around one of a view of the kernel's, or of a shared mapping: rings and the like are touched in part.
 const AROUND_SHARED: usize = 4;
@@ -145,37 +146,24 @@ impl Space {
         Ok(())
     }
 
-    /// Copies an ancestor's page, and those around it that are the same ancestor's.
+    /// Copies an ancestor's page, and some around it that are the same ancestor's.
     fn pull(&mut self, page: usize) -> Result<(), Bad> {
         let token = self.frames.token_of(tables::frame(self.get(page))).ok_or(Bad::NoMemory)?;
+        let block = self.block.clamp(FIRST_PULL, PULL);
+        self.block = block * 2;
         let mut pages = Pages::default();
-        self.gather(token, page, PULL, &mut pages);
+        self.gather(token, page, block, &mut pages);
         // If there is no memory for all, there may be for the one.
-        let here = self.take_over(token, &pages)
+        let here = self.take_over(token, page, &pages)
             || self.get(page) & REMOTE == 0
-            || self.take_over(token, &Pages { list: [page; PULL], len: 1 });
+            || self.take_over(token, page, &Pages { list: [page; PULL], len: 1 });
         self.drop_tokens();
         if here { Ok(()) } else { Err(Bad::NoMemory) }
     }
 
-    /// Copies what a clone touches first: the blocks of these addresses, in one go. What fails comes at the touch.
-    pub(super) fn prefetch(&mut self, addrs: &[usize]) {
-        let ours = |addr: &&usize| APP.0 <= **addr && **addr < APP.1;
-        let token = addrs.iter().filter(ours).find_map(|addr| {
-            let entry = self.get(*addr);
-            if entry & REMOTE == 0 { None } else { self.frames.token_of(tables::frame(entry)) }
-        });
-        let Some(token) = token else { return };
-        let mut pages = Pages::default();
-        for addr in addrs.iter().filter(ours) {
-            self.gather(token, *addr, PULL / addrs.len(), &mut pages);
-        }
-        self.take_over(token, &pages);
-    }
-
-    /// Adds the remote pages of a token in the aligned block of `block` pages (or the power of two below) around an address.
+    /// Adds the remote pages of a token in the aligned block of `block` pages around an address.
     fn gather(&self, token: u64, addr: usize, block: usize, pages: &mut Pages) {
-        let block = (1 << block.ilog2()) * PAGE_SIZE;
+        let block = block * PAGE_SIZE;
         let start = addr & !(block - 1);
         for at in (start..start + block).step_by(PAGE_SIZE) {
             let entry = self.get(at);
@@ -187,8 +175,8 @@ impl Space {
         }
     }
 
-    /// Populates and copies remote frames of pages; false when that fails for some.
-    fn take_over(&mut self, token: u64, pages: &Pages) -> bool {
+    /// Populates and copies remote frames of pages, one of which was touched; false when that fails for some.
+    fn take_over(&mut self, token: u64, touched: usize, pages: &Pages) -> bool {
         let pages = &pages.list[..pages.len];
         let mut gfns = [0u64; PULL];
         for (gfn, page) in gfns.iter_mut().zip(pages) {
@@ -199,7 +187,8 @@ impl Space {
         let mut good = 0;
         if got == gfns.len() {
             door::put_all(gfns);
-            let granted = door::ask(ASK_FRAMES, &[token, got as u64]).clamp(0, got as i64) as usize;
+            let granted =
+                door::ask(ASK_FRAMES, &[token, got as u64, touched as u64]).clamp(0, got as i64) as usize;
             let mut ops = [hypercall::whole_page(0, 0, 0); PULL];
             for (i, (op, gfn)) in ops.iter_mut().zip(gfns).enumerate() {
                 let grant: PageGrant = door::get(i);
