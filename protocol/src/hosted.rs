@@ -47,6 +47,7 @@ pub fn sock_payload(kind: u64, id: u64) -> [u8; SOCK_PAYLOAD] {
 /// filter looks at them too: which descriptors are written to, which kind of clone is made.
 pub const ALLOWED: &[(u32, &str, &str)] = &[
     (202, "futex", "sleeping and waking"),
+    (219, "restart_syscall", "sleeping on, after the host stopped and continued the process"),
     (1, "write", "the doorbell, crash reports"),
     (9, "mmap", "memory and regions"),
     (11, "munmap", "memory"),
