@@ -16,3 +16,13 @@ for script in "$here"/suite/*.sh; do
         ok "bash: $name"
     fi
 done
+
+# A member that sleeps with a deadline when the host stops it (a debugger, a freezer, a suspended machine) sleeps on.
+family_start --port bash -- -c 'read -rt 3 line < <(sleep 4); exit 7'
+sleep 1.5
+members=$(cat "/proc/$family_pid/task/$family_pid/children")
+for member in $members; do kill -STOP "$member"; done
+sleep 0.2
+for member in $members; do kill -CONT "$member"; done
+wait "$family_pid"
+check "bash: members that the host stopped go on" "another status" [ $? -eq 7 ]
