@@ -31,6 +31,8 @@ pub enum Command {
     Trace(TraceArgs),
     /// List the system calls that members know, and how far
     Syscalls(SyscallsArgs),
+    /// Show which system calls a program and its libraries can make, and which of these are partial or missing here
+    Check(CheckArgs),
     /// List the host calls that a member may make, and why
     Policy(FormatArgs),
     /// Build or list ports: Debian programs described by data
@@ -160,6 +162,22 @@ pub struct SyscallsArgs {
     /// Print the page docs/syscalls.md, with the missing calls
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The program, found by PATH unless it has a slash
+    #[arg(value_name = "BINARY")]
+    pub binary: PathBuf,
+    /// The root directory that it and its libraries are in
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Print full calls, too
+    #[arg(long)]
+    pub all: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with = "all")]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

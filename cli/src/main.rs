@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod check;
 mod compat;
 mod kill;
 mod list;
@@ -58,6 +59,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Kill(args) => kill::kill(&args),
         Command::Trace(args) => trace::trace(args),
         Command::Syscalls(args) => syscalls::syscalls(&args),
+        Command::Check(args) => check::check(&args),
         Command::Policy(args) => policy::policy(&args),
         Command::Port(command) => port::port(command),
         Command::Compat(options) => compat::compat(&options),

@@ -24,6 +24,16 @@ impl TempDir {
         Ok(TempDir(path))
     }
 
+    /// Removes folders that this program left when it was killed.
+    pub fn sweep() {
+        for entry in fs::read_dir(env::temp_dir()).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if left_by(&name).is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+                drop(TempDir(entry.path()));
+            }
+        }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.0
@@ -37,6 +47,14 @@ impl Drop for TempDir {
     }
 }
 
+/// The process whose folder has this name: `compat-LABEL-PID-NUMBER`.
+fn left_by(name: &str) -> Option<&str> {
+    let mut parts = name.strip_prefix("compat-")?.rsplit('-');
+    let number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    parts.next().filter(number)?;
+    parts.next().filter(number)
+}
+
 /// A case may leave folders that their owner cannot search.
 fn make_removable(dir: &Path) {
     let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o777));
@@ -44,5 +62,15 @@ fn make_removable(dir: &Path) {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             make_removable(&entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_own_names() {
+        assert_eq!(super::left_by("compat-suite-123-4"), Some("123"));
+        assert_eq!(super::left_by("compat-suite-x-4"), None);
+        assert_eq!(super::left_by("other-123-4"), None);
     }
 }

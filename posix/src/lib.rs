@@ -45,6 +45,7 @@ pub mod splice;
 pub mod start;
 pub mod stat;
 pub mod system;
+mod sysv;
 pub mod table;
 pub mod time;
 pub mod timer;

@@ -6,6 +6,7 @@ use abi::process::*;
 use abi::time::Timespec;
 use abi::user::UserRef;
 use protocol::Op;
+use protocol::op::sched;
 use zerocopy::{FromZeros, IntoBytes};
 
 use crate::arg::Addr;
@@ -14,11 +15,11 @@ use crate::cx::Cx;
 
 crate::syscalls! {
     SYS_sched_yield sched_yield() Full "" => sys_sched_yield;
-    SYS_sched_getscheduler sched_getscheduler(pid: i32) Partial "own process only" => sys_sched_getscheduler;
+    SYS_sched_getscheduler sched_getscheduler(pid: i32) Full "" => sys_sched_getscheduler;
     SYS_sched_setscheduler sched_setscheduler(pid: i32, policy: i32, param: UserRef<SchedParam>) Partial "kept, not acted on" => sys_sched_setscheduler;
-    SYS_sched_getparam sched_getparam(pid: i32, param: UserRef<SchedParam>) Partial "own process only" => sys_sched_getparam;
+    SYS_sched_getparam sched_getparam(pid: i32, param: UserRef<SchedParam>) Full "" => sys_sched_getparam;
     SYS_sched_setparam sched_setparam(pid: i32, param: UserRef<SchedParam>) Partial "kept, not acted on" => sys_sched_setparam;
-    SYS_sched_getattr sched_getattr(pid: i32, attr: Addr, size: u32, flags: u32) Partial "own process only" => sys_sched_getattr;
+    SYS_sched_getattr sched_getattr(pid: i32, attr: Addr, size: u32, flags: u32) Full "" => sys_sched_getattr;
     SYS_sched_setattr sched_setattr(pid: i32, attr: Addr, flags: u32) Partial "kept, not acted on; no SCHED_DEADLINE" => sys_sched_setattr;
     SYS_sched_get_priority_max sched_get_priority_max(policy: i32) Full "" => sys_sched_get_priority_max;
     SYS_sched_get_priority_min sched_get_priority_min(policy: i32) Full "" => sys_sched_get_priority_min;
@@ -26,9 +27,9 @@ crate::syscalls! {
     SYS_sched_getaffinity sched_getaffinity(pid: i32, size: usize, mask: UserRef<u64>) Full "" => sys_sched_getaffinity;
     SYS_sched_setaffinity sched_setaffinity(pid: i32, size: usize, mask: Addr) Full "" => sys_sched_setaffinity;
     SYS_getcpu getcpu(cpu: UserRef<u32>, node: UserRef<u32>) Full "" => sys_getcpu;
-    SYS_getpriority getpriority(which: i32, who: i32) Partial "groups and users: the caller's own value" => sys_getpriority;
-    SYS_setpriority setpriority(which: i32, who: i32, nice: i32) Partial "own process only; kept, not acted on" => sys_setpriority;
-    SYS_ioprio_get ioprio_get(which: i32, who: i32) Partial "own process only" => sys_ioprio_get;
+    SYS_getpriority getpriority(which: i32, who: i32) Full "" => sys_getpriority;
+    SYS_setpriority setpriority(which: i32, who: i32, nice: i32) Partial "kept, not acted on" => sys_setpriority;
+    SYS_ioprio_get ioprio_get(which: i32, who: i32) Full "" => sys_ioprio_get;
     SYS_ioprio_set ioprio_set(which: i32, who: i32, ioprio: u32) Partial "kept, not acted on" => sys_ioprio_set;
     SYS_membarrier membarrier(cmd: i32, flags: u32, cpu: i32) Partial "private commands only" => sys_membarrier;
     SYS_rseq rseq(area: Addr, size: u32, flags: i32, signature: u32) Partial "ENOSYS, which libc takes as a kernel without it" => sys_rseq;
@@ -45,16 +46,39 @@ fn sys_sched_yield(cx: &mut Cx<'_>) -> SysResult<usize> {
     Ok(0)
 }
 
-/// A pid argument of the sched calls: the caller, or a thread of it. Others' values are not known here.
-fn check_own(cx: &Cx<'_>, pid: i32) -> SysResult<()> {
-    if pid < 0 {
-        return Err(Errno::EINVAL);
+/// A pid argument of the sched calls as the monitor wants it: 0 for the caller and its threads, which share its values.
+fn target(cx: &Cx<'_>, pid: i32) -> SysResult<u64> {
+    match pid {
+        ..0 => Err(Errno::EINVAL),
+        _ if is_own(cx, pid) => Ok(0),
+        _ => Ok(pid as u64),
     }
-    if is_own(cx, pid) {
-        return Ok(());
-    }
-    cx.host().call(Op::GetProc, &[pid as u64])?;
-    Err(Errno::EPERM)
+}
+
+/// How a process wants to be scheduled.
+struct Schedule {
+    policy: u32,
+    priority: u32,
+    reset_on_fork: bool,
+    nice: i32,
+}
+
+fn schedule(cx: &Cx<'_>, pid: i32) -> SysResult<Schedule> {
+    let answer = cx.host().call(Op::Sched, &[sched::GET, 0, target(cx, pid)?])?;
+    Ok(Schedule {
+        policy: answer.value(0) as u32,
+        priority: answer.value(1) as u32,
+        reset_on_fork: answer.value(2) != 0,
+        nice: answer.value(3) as i64 as i32,
+    })
+}
+
+/// Sets policy and priority; the monitor checks them.
+fn set_policy(cx: &Cx<'_>, pid: i32, policy: u32, priority: u32, reset_on_fork: bool) -> SysResult<()> {
+    let capable = u64::from(capable(cx, CAP_SYS_NICE));
+    let (policy, priority) = (policy.into(), priority.into());
+    let args = [sched::SET, 0, target(cx, pid)?, policy, priority, capable, reset_on_fork.into()];
+    cx.host().call(Op::Sched, &args).map(drop)
 }
 
 fn is_own(cx: &Cx<'_>, pid: i32) -> bool {
@@ -65,30 +89,8 @@ fn is_own(cx: &Cx<'_>, pid: i32) -> bool {
 
 /// sched_getscheduler(2).
 fn sys_sched_getscheduler(cx: &mut Cx<'_>, pid: i32) -> SysResult<usize> {
-    check_own(cx, pid)?;
-    let a = *cx.process().attrs.lock();
-    Ok((a.policy | if a.reset_on_fork { SCHED_RESET_ON_FORK } else { 0 }) as usize)
-}
-
-/// Sets policy and priority after Linux's checks.
-fn set_policy(cx: &Cx<'_>, policy: u32, priority: u32, reset_on_fork: bool) -> SysResult<()> {
-    let real_time = policy == SCHED_FIFO || policy == SCHED_RR;
-    let known = real_time || [SCHED_OTHER, SCHED_BATCH, SCHED_IDLE].contains(&policy);
-    let priority_fits = if real_time { (1..=RT_MAX).contains(&priority) } else { priority == 0 };
-    if !known || !priority_fits {
-        return Err(Errno::EINVAL);
-    }
-    let old = *cx.process().attrs.lock();
-    if !capable(cx, CAP_SYS_NICE) {
-        let limit = cx.process().rlimits.lock()[RLIMIT_RTPRIO as usize].0;
-        let raises = real_time && priority > old.priority && u64::from(priority) > limit;
-        if raises || (old.reset_on_fork && !reset_on_fork) {
-            return Err(Errno::EPERM);
-        }
-    }
-    let mut a = cx.process().attrs.lock();
-    (a.policy, a.priority, a.reset_on_fork) = (policy, priority, reset_on_fork);
-    Ok(())
+    let s = schedule(cx, pid)?;
+    Ok((s.policy | if s.reset_on_fork { SCHED_RESET_ON_FORK } else { 0 }) as usize)
 }
 
 /// sched_setscheduler(2).
@@ -102,9 +104,8 @@ fn sys_sched_setscheduler(
         return Err(Errno::EINVAL);
     }
     let param = cx.get(param)?;
-    check_own(cx, pid)?;
     let reset = policy as u32 & SCHED_RESET_ON_FORK != 0;
-    set_policy(cx, policy as u32 & !SCHED_RESET_ON_FORK, param.sched_priority as u32, reset)?;
+    set_policy(cx, pid, policy as u32 & !SCHED_RESET_ON_FORK, param.sched_priority as u32, reset)?;
     Ok(0)
 }
 
@@ -113,9 +114,8 @@ fn sys_sched_getparam(cx: &mut Cx<'_>, pid: i32, param: UserRef<SchedParam>) -> 
     if param.is_null() {
         return Err(Errno::EINVAL);
     }
-    check_own(cx, pid)?;
-    let priority = cx.process().attrs.lock().priority as i32;
-    cx.put(param, &SchedParam { sched_priority: priority })?;
+    let sched_priority = schedule(cx, pid)?.priority as i32;
+    cx.put(param, &SchedParam { sched_priority })?;
     Ok(0)
 }
 
@@ -125,9 +125,8 @@ fn sys_sched_setparam(cx: &mut Cx<'_>, pid: i32, param: UserRef<SchedParam>) -> 
         return Err(Errno::EINVAL);
     }
     let param = cx.get(param)?;
-    check_own(cx, pid)?;
-    let a = *cx.process().attrs.lock();
-    set_policy(cx, a.policy, param.sched_priority as u32, a.reset_on_fork)?;
+    let s = schedule(cx, pid)?;
+    set_policy(cx, pid, s.policy, param.sched_priority as u32, s.reset_on_fork)?;
     Ok(0)
 }
 
@@ -137,15 +136,14 @@ fn sys_sched_getattr(cx: &mut Cx<'_>, pid: i32, attr: Addr, size: u32, flags: u3
     if !sane {
         return Err(Errno::EINVAL);
     }
-    check_own(cx, pid)?;
-    let a = *cx.process().attrs.lock();
+    let s = schedule(cx, pid)?;
     let len = (size as usize).min(size_of::<SchedAttr>());
     let answer = SchedAttr {
         size: len as u32,
-        sched_policy: a.policy,
-        sched_flags: if a.reset_on_fork { SCHED_FLAG_RESET_ON_FORK } else { 0 },
-        sched_nice: nice(cx, 0)?,
-        sched_priority: a.priority,
+        sched_policy: s.policy,
+        sched_flags: if s.reset_on_fork { SCHED_FLAG_RESET_ON_FORK } else { 0 },
+        sched_nice: s.nice,
+        sched_priority: s.priority,
         ..SchedAttr::default()
     };
     cx.write_bytes(attr.0, &answer.as_bytes()[..len])?;
@@ -166,14 +164,15 @@ fn sys_sched_setattr(cx: &mut Cx<'_>, pid: i32, attr: Addr, flags: u32) -> SysRe
     };
     let mut a = SchedAttr::new_zeroed();
     cx.read_bytes(attr.0, &mut a.as_mut_bytes()[..given])?;
-    check_own(cx, pid)?;
+    let whom = target(cx, pid)?;
     if a.sched_flags & !SCHED_FLAG_RESET_ON_FORK != 0 {
         return Err(Errno::EINVAL);
     }
     let reset = a.sched_flags & SCHED_FLAG_RESET_ON_FORK != 0;
-    set_policy(cx, a.sched_policy, a.sched_priority, reset)?;
+    set_policy(cx, pid, a.sched_policy, a.sched_priority, reset)?;
     if a.sched_policy == SCHED_OTHER || a.sched_policy == SCHED_BATCH {
-        set_nice(cx, a.sched_nice, Errno::EPERM)?;
+        let denied = |e| if e == Errno::EACCES { Errno::EPERM } else { e };
+        set_nice(cx, PRIO_PROCESS as u64, whom, a.sched_nice).map_err(denied)?;
     }
     Ok(0)
 }
@@ -198,8 +197,7 @@ fn sys_sched_get_priority_min(_cx: &mut Cx<'_>, policy: i32) -> SysResult<usize>
 
 /// sched_rr_get_interval(2).
 fn sys_sched_rr_get_interval(cx: &mut Cx<'_>, pid: i32, time: UserRef<Timespec>) -> SysResult<usize> {
-    check_own(cx, pid)?;
-    let ns = match cx.process().attrs.lock().policy {
+    let ns = match schedule(cx, pid)?.policy {
         SCHED_RR => RR_SLICE_NS,
         SCHED_FIFO => 0,
         _ => process::sched::SLICE_NS,
@@ -232,7 +230,13 @@ fn sys_sched_setaffinity(cx: &mut Cx<'_>, pid: i32, size: usize, mask: Addr) -> 
     if pid < 0 {
         return Err(Errno::ESRCH);
     }
-    check_own(cx, pid)?;
+    if !is_own(cx, pid) {
+        let s = cx.host().call(Op::GetProc, &[pid as u64])?.value(0) as u32;
+        let ids = cx.process().creds.lock().ids;
+        if s != ids[1] && !capable(cx, CAP_SYS_NICE) {
+            return Err(Errno::EPERM);
+        }
+    }
     if first[0] & 1 == 0 { Err(Errno::EINVAL) } else { Ok(0) }
 }
 
@@ -243,75 +247,49 @@ fn sys_getcpu(cx: &mut Cx<'_>, cpu: UserRef<u32>, node: UserRef<u32>) -> SysResu
     Ok(0)
 }
 
-/// The nice value of a process (0: the caller), which the monitor keeps.
-fn nice(cx: &Cx<'_>, pid: u32) -> SysResult<i32> {
-    let pid = if pid == 0 { cx.process().pid() } else { pid };
-    Ok(cx.host().call(Op::GetProc, &[pid.into()])?.value(2) as i64 as i32)
-}
-
-/// The process that a priority call is about; `None`: the caller itself.
-fn priority_target(cx: &Cx<'_>, which: i32, who: i32) -> SysResult<Option<u32>> {
-    let me = cx.process();
-    let own = match which {
-        PRIO_PROCESS => is_own(cx, who),
-        PRIO_PGRP => {
-            let pgid = cx.host().call(Op::GetPgid, &[0])?.ret();
-            who == 0 || who as u64 == pgid
-        }
-        PRIO_USER => who == 0 || who as u32 == me.creds.lock().ids[0],
-        _ => return Err(Errno::EINVAL),
-    };
-    match (own, which) {
-        (true, _) => Ok(None),
-        (false, PRIO_PROCESS) if who > 0 => Ok(Some(who as u32)),
-        _ => Err(Errno::ESRCH),
+/// The process, group or user that a priority call names, as the monitor wants it; a negative number names none.
+fn named(cx: &Cx<'_>, which: i32, who: i32) -> SysResult<u64> {
+    match which {
+        PRIO_PROCESS if is_own(cx, who) => Ok(0),
+        PRIO_PROCESS | PRIO_PGRP | PRIO_USER => u32::try_from(who).map(u64::from).map_err(|_| Errno::ESRCH),
+        _ => Err(Errno::EINVAL),
     }
 }
 
 /// getpriority(2): 20 - nice, so that it is never negative.
 fn sys_getpriority(cx: &mut Cx<'_>, which: i32, who: i32) -> SysResult<usize> {
-    let pid = priority_target(cx, which, who)?.unwrap_or(0);
-    Ok((20 - nice(cx, pid)?) as usize)
+    let who = named(cx, which, who)?;
+    Ok(cx.host().call(Op::Sched, &[sched::GET_NICE, which as u64, who])?.ret() as usize)
 }
 
 /// setpriority(2).
 fn sys_setpriority(cx: &mut Cx<'_>, which: i32, who: i32, nice: i32) -> SysResult<usize> {
-    match priority_target(cx, which, who)? {
-        None => set_nice(cx, nice, Errno::EACCES)?,
-        Some(pid) => {
-            cx.host().call(Op::GetProc, &[pid.into()])?;
-            return Err(Errno::EPERM);
-        }
-    }
-    Ok(0)
+    let who = named(cx, which, who)?;
+    set_nice(cx, which as u64, who, nice).map(|()| 0)
 }
 
-/// Sets the caller's nice value; a lower one needs a privilege, or room below RLIMIT_NICE.
-fn set_nice(cx: &Cx<'_>, wanted: i32, refusal: Errno) -> SysResult<()> {
-    let wanted = wanted.clamp(-20, 19);
-    if wanted < nice(cx, 0)? && !capable(cx, CAP_SYS_NICE) {
-        let limit = cx.process().rlimits.lock()[RLIMIT_NICE as usize].0;
-        if (20 - wanted) as u64 > limit {
-            return Err(refusal);
-        }
-    }
-    cx.host().call(Op::SetAttr, &[4, i64::from(wanted) as u64])?;
-    Ok(())
+/// A lower nice value needs a privilege, or room below RLIMIT_NICE.
+fn set_nice(cx: &Cx<'_>, which: u64, who: u64, nice: i32) -> SysResult<()> {
+    let capable = u64::from(capable(cx, CAP_SYS_NICE));
+    let nice = i64::from(nice) as u64;
+    cx.host().call(Op::Sched, &[sched::SET_NICE, which, who, nice, 0, capable]).map(drop)
 }
 
-fn check_ioprio_target(cx: &Cx<'_>, which: i32, who: i32) -> SysResult<()> {
-    match which {
-        IOPRIO_WHO_PROCESS if is_own(cx, who) => Ok(()),
-        IOPRIO_WHO_PGRP | IOPRIO_WHO_USER if who == 0 => Ok(()),
-        IOPRIO_WHO_PROCESS | IOPRIO_WHO_PGRP | IOPRIO_WHO_USER => Err(Errno::ESRCH),
-        _ => Err(Errno::EINVAL),
-    }
+/// The ioprio calls count from 1 what the priority calls count from 0.
+fn io_named(cx: &Cx<'_>, which: i32, who: i32) -> SysResult<[u64; 2]> {
+    let which = match which {
+        IOPRIO_WHO_PROCESS => PRIO_PROCESS,
+        IOPRIO_WHO_PGRP => PRIO_PGRP,
+        IOPRIO_WHO_USER => PRIO_USER,
+        _ => return Err(Errno::EINVAL),
+    };
+    Ok([which as u64, named(cx, which, who)?])
 }
 
 /// ioprio_get(2).
 fn sys_ioprio_get(cx: &mut Cx<'_>, which: i32, who: i32) -> SysResult<usize> {
-    check_ioprio_target(cx, which, who)?;
-    Ok(cx.process().attrs.lock().ioprio as usize)
+    let [which, who] = io_named(cx, which, who)?;
+    Ok(cx.host().call(Op::Sched, &[sched::GET_IO, which, who])?.ret() as usize)
 }
 
 /// ioprio_set(2).
@@ -323,9 +301,10 @@ fn sys_ioprio_set(cx: &mut Cx<'_>, which: i32, who: i32, ioprio: u32) -> SysResu
         IOPRIO_CLASS_RT | IOPRIO_CLASS_BE | IOPRIO_CLASS_IDLE | IOPRIO_CLASS_NONE => {}
         _ => return Err(Errno::EINVAL),
     }
-    check_ioprio_target(cx, which, who)?;
-    cx.process().attrs.lock().ioprio = ioprio;
-    Ok(0)
+    let [which, who] = io_named(cx, which, who)?;
+    let capable = u64::from(capable(cx, CAP_SYS_NICE));
+    let args = [sched::SET_IO, which, who, ioprio.into(), 0, capable];
+    cx.host().call(Op::Sched, &args).map(|_| 0)
 }
 
 /// membarrier(2): the threads of a process share one virtual CPU, so each sees what the others did. Barriers for other

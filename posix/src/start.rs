@@ -43,10 +43,10 @@ fn first_thread(k: &'static Kernel, pid: u32, program: &Program) -> Arc<Thread> 
     p.umask.store(program.umask, Ordering::Relaxed);
     p.personality.store(program.personality, Ordering::Relaxed);
     let thread = Thread::new(pid, p.clone(), Some(k.platform.current_context()));
-    process::signal::boot(&p, &thread, program.sigmask, program.ignored);
     p.threads.lock().push(thread.clone());
     process::timer::cpu_limit_changed(&p);
     k.processes.lock().push(p.clone());
+    process::signal::boot(&p, &thread, program.sigmask, program.ignored);
     k.sched.adopt(thread.clone());
     p.fds.fill(&k.host, &program.fds);
     thread

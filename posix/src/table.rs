@@ -114,6 +114,9 @@ const FAMILIES: &[&[Row]] = &[
     crate::sockopt::ROWS,
     crate::msg::ROWS,
     crate::mqueue::ROWS,
+    crate::sysv::shm::ROWS,
+    crate::sysv::sem::ROWS,
+    crate::sysv::msg::ROWS,
 ];
 
 /// Largest number in the table, plus one.

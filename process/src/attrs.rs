@@ -1,6 +1,6 @@
-//! What a process sets about itself and mostly only asks back: capabilities(7), prctl(2), sched(7).
+//! What a process sets about itself and mostly only asks back: capabilities(7), prctl(2).
 
-use abi::process::{CAP_LAST_CAP, SCHED_OTHER};
+use abi::process::CAP_LAST_CAP;
 use protocol::wire::{Reader, Writer};
 
 /// All capabilities that there are.
@@ -67,10 +67,6 @@ pub struct Attrs {
     pub thp_disable: bool,
     pub securebits: u32,
     pub death_signal: u32,
-    pub policy: u32,
-    pub priority: u32,
-    pub reset_on_fork: bool,
-    pub ioprio: u32,
     pub timer_slack: u64,
 }
 
@@ -85,10 +81,6 @@ impl Default for Attrs {
             thp_disable: false,
             securebits: 0,
             death_signal: 0,
-            policy: SCHED_OTHER,
-            priority: 0,
-            reset_on_fork: false,
-            ioprio: 0,
             timer_slack: DEFAULT_SLACK,
         }
     }
@@ -97,13 +89,7 @@ impl Default for Attrs {
 impl Attrs {
     /// A child's.
     pub fn for_child(&self) -> Self {
-        let mut child = Self { death_signal: 0, subreaper: false, ..*self };
-        if self.reset_on_fork {
-            child.reset_on_fork = false;
-            child.policy = SCHED_OTHER;
-            child.priority = 0;
-        }
-        child
+        Self { death_signal: 0, subreaper: false, ..*self }
     }
 
     /// After exec.
@@ -121,14 +107,13 @@ impl Attrs {
         for flag in self.flags() {
             w.u32(flag.into());
         }
-        w.u32(self.securebits).u32(self.death_signal).u32(self.policy).u32(self.priority);
-        w.u32(self.ioprio).u64(self.timer_slack);
+        w.u32(self.securebits).u32(self.death_signal).u64(self.timer_slack);
         w.finish()
     }
 
-    fn flags(&self) -> [bool; 6] {
+    fn flags(&self) -> [bool; 5] {
         let a = self;
-        [a.dumpable, a.no_new_privs, a.keep_caps, a.subreaper, a.thp_disable, a.reset_on_fork]
+        [a.dumpable, a.no_new_privs, a.keep_caps, a.subreaper, a.thp_disable]
     }
 
     /// From bytes; `None` when there are none (a family's first program).
@@ -143,7 +128,7 @@ impl Attrs {
         };
         let mut flag = || r.u32().map(|v| v != 0);
         let (dumpable, no_new_privs, keep_caps) = (flag()?, flag()?, flag()?);
-        let (subreaper, thp_disable, reset_on_fork) = (flag()?, flag()?, flag()?);
+        let (subreaper, thp_disable) = (flag()?, flag()?);
         Some(Self {
             caps,
             dumpable,
@@ -151,12 +136,8 @@ impl Attrs {
             keep_caps,
             subreaper,
             thp_disable,
-            reset_on_fork,
             securebits: r.u32()?,
             death_signal: r.u32()?,
-            policy: r.u32()?,
-            priority: r.u32()?,
-            ioprio: r.u32()?,
             timer_slack: r.u64()?,
         })
     }
@@ -168,7 +149,7 @@ mod tests {
 
     #[test]
     fn round_trip() {
-        let a = Attrs { thp_disable: true, policy: 3, timer_slack: 9, death_signal: 15, ..Attrs::default() };
+        let a = Attrs { thp_disable: true, timer_slack: 9, death_signal: 15, ..Attrs::default() };
         assert_eq!(Attrs::decode(&a.encode()), Some(a));
         assert_eq!(Attrs::decode(&[]), None);
     }

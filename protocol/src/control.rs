@@ -18,8 +18,10 @@ pub const SLOT_DATA: usize = 0x1_0000;
 
 const SQ_TAIL: usize = 64;
 const SQ_HEAD: usize = 128;
+// Between these the inbox has its own words.
 const THREADS: usize = 320;
 const THREADS_LISTED: usize = 512;
+const SIGNALS: usize = 0xc00;
 const SQ: usize = 0x1000;
 const SQ_ENTRIES: u32 = 256;
 const SLOTS: usize = 0x6000;
@@ -95,6 +97,28 @@ pub fn threads<M: SharedMem + ?Sized>(mem: &M) -> (u32, Vec<u32>) {
     let listed = (count as usize).min(THREADS_LISTED);
     let tid = |i: usize| mem.u32_at(THREADS + 4 + i * 4).load(Ordering::Relaxed);
     (count, (0..listed).map(tid).collect())
+}
+
+/// The sets of signals that /proc/PID/status shows (bit signo-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignalSet {
+    /// Pending for the first thread.
+    Pending,
+    /// Pending for the process.
+    Shared,
+    Blocked,
+    Ignored,
+    Caught,
+}
+
+/// Publishes a set of signals of the member's own process (member only).
+pub fn set_signals<M: SharedMem + ?Sized>(mem: &M, which: SignalSet, set: u64) {
+    mem.u64_at(SIGNALS + 8 * which as usize).store(set, Ordering::Relaxed);
+}
+
+/// The sets of signals that the member's own process says that it has, in the order of [`SignalSet`].
+pub fn signals<M: SharedMem + ?Sized>(mem: &M) -> [u64; 5] {
+    core::array::from_fn(|i| mem.u64_at(SIGNALS + 8 * i).load(Ordering::Relaxed))
 }
 
 /// Offset of a slot's data buffer in the control region.

@@ -75,7 +75,7 @@ ops! {
     /// data = ids[8] as u32 LE (ruid, euid, suid, fsuid, rgid, egid, sgid, fsgid) then groups: the process's credentials
     /// from now on. EPERM when the present ones do not allow it.
     SetCreds = 15,
-    /// a0 = prctl-like selector: 1 PR_SET_CHILD_SUBREAPER(a1), 2 PR_SET_PDEATHSIG(a1), 3 dumpable(a1), 4 nice value(a1), 5 how
+    /// a0 = prctl-like selector: 1 PR_SET_CHILD_SUBREAPER(a1), 2 PR_SET_PDEATHSIG(a1), 3 dumpable(a1), 5 how
     /// SIGCHLD is taken (a1 = [`CHILD_REAPED`] | [`CHILD_NO_STOP`]), 6 the command name (data; up to 15 bytes).
     SetAttr = 16,
     /// a0 = pid; r0 = uid, r1 = gid, r2 = nice, r3 = 1 when a zombie: existence and ownership (ESRCH).
@@ -93,6 +93,11 @@ ops! {
     ChildTimes = 22,
     /// Counts for sysinfo and times: r0 = processes, r1 = total memory, r2 = free memory, r3 = uptime ns, r4..r6 = loads.
     SysInfo = 23,
+    /// How processes want to be scheduled; a0 is one of [`sched`]'s: GET (a2 pid; r0 policy, r1 priority, r2 reset on fork, r3
+    /// nice), SET (a2 pid, a3 policy, a4 priority, a5 = the caller has CAP_SYS_NICE, a6 reset on fork), GET_NICE (a1 which, a2
+    /// who; ret = 20 - nice), SET_NICE (a1 which, a2 who, a3 nice, a5), GET_IO (a1 which, a2 who), SET_IO (a1, a2, a3 ioprio).
+    /// `which` is PRIO_*, and 0 means the caller everywhere.
+    Sched = 28,
     /// uname's node and domain name: a0 = 0 get (data = wire{nodename, domainname}), 1 set node (data), 2 set domain.
     HostName = 24,
     /// data = description numbers (u32 LE): all that `pid` still holds. A clone of a process with several threads says this,
@@ -301,10 +306,12 @@ ops! {
     /// 2 shmdt(a1 id; an exec detaches all), 3 shmctl(a1 id, a2 cmd; data ds).
     SysVShm = 164,
     /// a0 = 0 semget(a1 key, a2 n, a3 flags), 1 semop(a1 id; data = sembufs), 2 semctl(a1 id, a2 num, a3 cmd; data = the
-    /// value as i32, the values as u16s, or ds; reply data = the values or ds).
+    /// value as i32, the values as u16s, or ds; reply data = the values or ds; SETALL without data: ret = how many values it
+    /// wants), 3 the thread gave up waiting.
     SysVSem = 165,
     /// a0 = 0 msgget(a1 key, a2 flags), 1 msgsnd(a1 id, a2 flags; data = type i64 + text), 2 msgrcv(a1 id, a2 size, a3 type,
-    /// a4 flags; ret = bytes of text; reply data = type i64 + text), 3 msgctl(a1 id, a2 cmd; data).
+    /// a4 flags; ret = bytes of text; reply data = type i64 + text), 3 msgctl(a1 id, a2 cmd; data),
+    /// 4 the thread gave up waiting.
     SysVMsg = 166,
     /// POSIX message queues. a0 = 0 open(a1 flags, a2 mode & ~umask, a3 = 1: a4 messages and a5 bytes of each, a6 =
     /// RLIMIT_MSGQUEUE; data = name → Info), 1 unlink(data = name), 2 send(a1 desc, a2 priority; data) and 3 receive(a1 desc, a2
@@ -312,6 +319,16 @@ ops! {
     /// set, a3 flags; r0 flags, r1 messages, r2 bytes of each, r3 messages now), 5 notify(a1 desc, a2 = 0 end, 1 nothing, 2 a
     /// signal, a3 signo, a4 value), 6 the thread gave up waiting (a1 desc).
     MQueue = 167,
+}
+
+/// What `Sched` is to do.
+pub mod sched {
+    pub const GET: u64 = 0;
+    pub const SET: u64 = 1;
+    pub const GET_NICE: u64 = 2;
+    pub const SET_NICE: u64 = 3;
+    pub const GET_IO: u64 = 4;
+    pub const SET_IO: u64 = 5;
 }
 
 /// r1 of `Open` with r0 = 2: /proc/self/maps.

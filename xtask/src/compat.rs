@@ -32,14 +32,20 @@ pub fn results(repo: &Repo, options: &Options) -> Result<Results> {
     suites::run(options, &repo.offshoot())
 }
 
-/// Keeps the records of whole suites for the page.
+/// Keeps the records of suites for the page; those of a part take the place of the same tests' of an earlier run.
 fn keep(repo: &Repo, results: &Results) -> Result<()> {
     let dir = repo.target.join("compat-results");
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    for suite in results.suites.iter().filter(|suite| suite.whole && results.platform != "native") {
+    for suite in results.suites.iter().filter(|suite| suite.counts && results.platform != "native") {
         let path = dir.join(format!("{}.{}.json", suite.name, results.platform));
-        fs::write(&path, report::json::text(&results.only(&suite.name))?)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let mut text = report::json::text(&results.only(&suite.name))?;
+        if !suite.whole && path.is_file() {
+            text = fs::read_to_string(&path)
+                .map_err(Into::into)
+                .and_then(|earlier| report::json::merge(&earlier, &text))
+                .with_context(|| format!("cannot use {}", path.display()))?;
+        }
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Expected failures, one file per suite and platform: `"AREA/NAME" = "a sentence of reason"` in TOML.
 //!
-//! A reason that begins with `sometimes: ` names a race: either outcome is taken. Otherwise a test that passes although
-//! it is listed fails the run, so that no list grows stale.
+//! A test that passes although it is listed fails the run, so that no list grows stale.
 
 use std::collections::BTreeMap;
 

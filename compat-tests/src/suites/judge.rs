@@ -152,11 +152,10 @@ pub fn judge(sides: Sides<'_>, expected: &Expected) -> Vec<Record> {
 }
 
 fn verdict(native: &Outcome, here: Option<&Outcome>, reason: Option<&String>) -> Verdict {
-    let sometimes = reason.is_some_and(|reason| reason.starts_with("sometimes: "));
     match (native, here) {
         (Outcome::Skip(_), _) => Verdict::Skipped,
         (Outcome::Pass, None) => Verdict::Pass,
-        (Outcome::Pass, Some(Outcome::Pass)) if reason.is_none() || sometimes => Verdict::Pass,
+        (Outcome::Pass, Some(Outcome::Pass)) if reason.is_none() => Verdict::Pass,
         (Outcome::Pass, Some(Outcome::Pass)) => Verdict::Unexpected,
         (Outcome::Pass, Some(_)) if reason.is_some() => Verdict::Expected,
         (Outcome::Pass, Some(_)) => Verdict::Fail,
@@ -171,14 +170,12 @@ mod tests {
     #[test]
     fn only_native_passes_judge() {
         let reason = "it is not there".to_owned();
-        let race = "sometimes: it is slow".to_owned();
         let (pass, fail) = (&Outcome::Pass, &Outcome::Fail);
         assert_eq!(verdict(pass, Some(pass), None), Verdict::Pass);
         assert_eq!(verdict(pass, Some(&Outcome::Hang), None), Verdict::Fail);
         assert_eq!(verdict(pass, Some(&Outcome::Skip(String::new())), None), Verdict::Fail);
         assert_eq!(verdict(pass, Some(&Outcome::Absent), Some(&reason)), Verdict::Expected);
         assert_eq!(verdict(pass, Some(pass), Some(&reason)), Verdict::Unexpected);
-        assert_eq!(verdict(pass, Some(pass), Some(&race)), Verdict::Pass);
         assert_eq!(verdict(fail, Some(pass), None), Verdict::Native);
         assert_eq!(verdict(&Outcome::Skip(String::new()), Some(fail), None), Verdict::Skipped);
     }

@@ -76,12 +76,8 @@ fn native(suite: &Suite, job: &Job, out: &Path, layer: &Path) -> Command {
 }
 
 fn here(offshoot: &Path, platform: &str, suite: &Suite, job: &Job, out: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--pdeathsig", "TERM"])
-        .arg(offshoot)
-        .args(["run", "--platform", platform, "--scratch", "--root"])
-        .arg(suite.root.path());
+    let mut command = heir();
+    command.arg(offshoot).args(["run", "--platform", platform, "--scratch", "--root"]).arg(suite.root.path());
     command.arg("-v").arg(format!("{}:/suite:ro", suite.data.display()));
     command.arg("-v").arg(format!("{}:/out", out.display()));
     command.args(["-w", &job.workdir, "--timeout", &job.limit.as_secs().to_string()]);
@@ -113,13 +109,21 @@ pub fn namespaces() -> Result<()> {
 }
 
 fn unshare() -> Command {
-    let mut command = Command::new("setpriv");
-    // Whoever kills this program ends what it runs.
-    command.args(["--pdeathsig", "KILL", "unshare"]);
+    let mut command = heir();
+    command.arg("unshare");
     if !rustix::process::geteuid().is_root() {
         command.args(["--user", "--map-root-user"]);
     }
     command.args(["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child=KILL"]);
+    command
+}
+
+/// What a command begins with that is killed when this program ends, however that comes (a namespace's or family's first
+/// program takes all others with it), and that ignores no signals: a shell lets what it runs in the background ignore
+/// SIGINT, which some tests would notice.
+fn heir() -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal", "setpriv", "--pdeathsig", "KILL"]);
     command
 }
 

@@ -73,6 +73,9 @@ if __name__ == "__main__":
 
     # What regrtest enables by `-u all,-network,-urlfetch,-gui,-audio`: nothing that leaves the machine.
     support.use_resources = ["cpu", "subprocess", "largefile", "walltime", "tzdata", "decimal", "curses"]
+    if MODULE == "test_socketserver":
+        # It asks for a network and uses the loopback only.
+        support.use_resources.append("network")
     support.verbose = 1
     suite = unittest.defaultTestLoader.loadTestsFromName("test." + MODULE)
     runner = unittest.TextTestRunner(verbosity=2, resultclass=Records)

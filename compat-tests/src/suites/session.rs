@@ -13,6 +13,8 @@ use super::expected::{self, Expected};
 use super::judge::{self, Record, Sides, Verdict};
 use super::place::{self, Side};
 use super::report::{self, Results};
+use crate::tempdir::TempDir;
+
 use super::{ALL, Job, Options, Outcome, PlatformArg, Seen, Suite};
 
 /// Runs what the options ask for; true if all went as expected.
@@ -23,6 +25,7 @@ pub fn run(options: &Options, offshoot: &Path) -> Result<Results> {
     }
     let reused =
         options.reuse_native.as_deref().map(report::json::read_native).transpose()?.unwrap_or_default();
+    TempDir::sweep();
     let (cache, progress) = (Cache::open_default()?, Progress::stderr());
     let mut results = Results::new(options.platform.name());
     for (name, prepare) in ALL {
@@ -108,8 +111,8 @@ impl Session {
             let skipped = self.suite.skipped.iter().filter(|(area, name, _)| chosen(area, name));
             results.records.extend(skipped.map(|(area, name, reason)| self.skipped(area, name, reason)));
         }
-        let whole = filter.is_none() && !options.short && options.reuse_native.is_none();
-        results.add_suite(&self.suite, whole);
+        let counts = !options.short && options.reuse_native.is_none();
+        results.add_suite(&self.suite, counts && filter.is_none(), counts);
         Ok(())
     }
 

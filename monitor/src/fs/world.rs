@@ -96,11 +96,12 @@ impl World for View<'_> {
             child_user_ns: p.child_times.user_ns,
             child_system_ns: p.child_times.system_ns,
             min_flt: used.minor_faults,
-            nice: p.nice,
+            nice: p.schedule.nice,
             vsize: used.vsize,
             rss: used.rss,
             limits: p.rlimits.clone(),
             exit_code,
+            signals: member.map(|m| control::signals(&*m.control)).unwrap_or_default(),
         })
     }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use abi::Errno;
 use abi::ipc::{MSGMNI, SEMMNI, SHMMNI};
 
-use crate::call::{Answer, Call};
+use crate::call::{Answer, Call, OpResult};
 use crate::family::Family;
 use crate::retry::RetryKey;
 use registry::Registry;
@@ -87,6 +87,12 @@ fn removed(fam: &mut Family, call: &Call, kind: Kind, id: i32) -> Result<(), Err
         Kind::Msg => fam.ipc.msg.any(id).is_none(),
     };
     if gone && waited.is_some_and(|w| (w.kind, w.id) == (kind, id)) { Err(Errno::EIDRM) } else { Ok(()) }
+}
+
+/// The thread no longer waits.
+pub fn gave_up(fam: &mut Family, call: &Call) -> OpResult {
+    fam.ipc.waiters.remove(&(call.pid, call.req.tid));
+    Answer::ok()
 }
 
 /// A process was forked: attachments are inherited.

@@ -177,6 +177,9 @@ pub fn control(fam: &mut Family, call: &Call, creds: &Creds) -> OpResult {
         }
         SETALL => {
             let set = &mut fam.ipc.sem.find(id, creds, WRITE)?.value;
+            if call.data.is_empty() {
+                return Ok(Answer::value(set.values.len() as i32));
+            }
             if call.data.len() < 2 * set.values.len() {
                 return Err(Errno::EFAULT);
             }

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 
 use protocol::boot::{BootFd, Program};
+use rustix::process::{Resource, getrlimit};
 
 use crate::family::Family;
 use crate::ops::descs::info;
@@ -10,26 +11,28 @@ use crate::procs::{Creds, Image};
 use crate::report::say;
 use crate::{fs, streams};
 
-/// Soft and hard limits by RLIMIT number, as a container would have them.
+/// Soft and hard limits by RLIMIT number, as a container would have them: no more open files than this program itself may
+/// have.
 fn default_rlimits() -> Vec<(u64, u64)> {
     const INF: u64 = abi::process::RLIM_INFINITY;
+    let files = getrlimit(Resource::Nofile).maximum.unwrap_or(INF).min(1 << 20);
     vec![
-        (INF, INF),         // CPU
-        (INF, INF),         // FSIZE
-        (INF, INF),         // DATA
-        (8 << 20, INF),     // STACK
-        (0, INF),           // CORE
-        (INF, INF),         // RSS
-        (1023, 1023),       // NPROC: as many as there are slots
-        (1024, 1 << 20),    // NOFILE
-        (8 << 20, 8 << 20), // MEMLOCK
-        (INF, INF),         // AS
-        (INF, INF),         // LOCKS
-        (4096, 4096),       // SIGPENDING
-        (819_200, 819_200), // MSGQUEUE
-        (0, 0),             // NICE
-        (0, 0),             // RTPRIO
-        (INF, INF),         // RTTIME
+        (INF, INF),               // CPU
+        (INF, INF),               // FSIZE
+        (INF, INF),               // DATA
+        (8 << 20, INF),           // STACK
+        (0, INF),                 // CORE
+        (INF, INF),               // RSS
+        (1023, 1023),             // NPROC: as many as there are slots
+        (files.min(1024), files), // NOFILE
+        (8 << 20, 8 << 20),       // MEMLOCK
+        (INF, INF),               // AS
+        (INF, INF),               // LOCKS
+        (4096, 4096),             // SIGPENDING
+        (819_200, 819_200),       // MSGQUEUE
+        (0, 0),                   // NICE
+        (0, 0),                   // RTPRIO
+        (INF, INF),               // RTTIME
     ]
 }
 

@@ -7,6 +7,7 @@ pub mod names;
 pub mod objects;
 pub mod pidfd;
 pub mod process;
+pub mod schedule;
 pub mod signal;
 pub mod sockets;
 pub mod sysv;
@@ -48,6 +49,7 @@ pub fn dispatch(fam: &mut Family, call: &Call) -> OpResult {
         | Op::ChildTimes
         | Op::SysInfo
         | Op::HostName => process::handle(fam, op, call),
+        Op::Sched => schedule::handle(fam, call),
         Op::PidFdOpen | Op::PidFdSignal => pidfd::handle(fam, op, call),
         Op::Wait => wait::handle(fam, call),
         Op::Kill | Op::KillThread => signal::handle(fam, op, call),

@@ -165,7 +165,6 @@ fn set_attr(fam: &mut Family, call: &Call) -> OpResult {
         1 => p.subreaper = value != 0,
         2 if value <= abi::signal::NSIG as u64 => p.pdeath_signal = value as u32,
         3 => p.dumpable = value != 0,
-        4 => p.nice = (value as i64).clamp(-20, 19) as i32,
         5 => {
             p.auto_reap = value & CHILD_REAPED != 0;
             p.no_stop_signals = value & CHILD_NO_STOP != 0;
@@ -181,7 +180,7 @@ fn get_proc(fam: &mut Family, call: &Call) -> OpResult {
     Ok(Answer::default()
         .with_ret(0, p.creds.euid.into())
         .with_ret(1, p.creds.egid.into())
-        .with_ret(2, i64::from(p.nice) as u64)
+        .with_ret(2, i64::from(p.schedule.nice) as u64)
         .with_ret(3, (!p.alive()).into()))
 }
 

@@ -5,7 +5,7 @@ use protocol::Op;
 
 use crate::call::{Call, OpResult};
 use crate::family::Family;
-use crate::ipc::{msg, sem, shm};
+use crate::ipc::{self, msg, sem, shm};
 
 /// Carries out one of them.
 pub fn handle(fam: &mut Family, op: Op, call: &Call) -> OpResult {
@@ -18,6 +18,7 @@ pub fn handle(fam: &mut Family, op: Op, call: &Call) -> OpResult {
         (Op::SysVSem, 0) => sem::get(fam, call, &creds),
         (Op::SysVSem, 1) => sem::operate(fam, call, &creds),
         (Op::SysVSem, 2) => sem::control(fam, call, &creds),
+        (Op::SysVSem, 3) | (Op::SysVMsg, 4) => ipc::gave_up(fam, call),
         (Op::SysVMsg, 0) => msg::get(fam, call, &creds),
         (Op::SysVMsg, 1) => msg::send(fam, call, &creds),
         (Op::SysVMsg, 2) => msg::receive(fam, call, &creds),

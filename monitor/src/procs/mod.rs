@@ -6,6 +6,7 @@ pub mod creds;
 mod exit;
 mod groups;
 pub mod process;
+mod schedule;
 pub mod table;
 mod wait;
 
@@ -16,6 +17,7 @@ mod wait_tests;
 
 pub use creds::Creds;
 pub use process::{Image, Process, State, Times};
+pub use schedule::Schedule;
 pub use table::ProcTable;
 pub use wait::{Found, Waited};
 

@@ -1,6 +1,6 @@
 //! One process of the family.
 
-use super::Creds;
+use super::{Creds, Schedule};
 
 /// What a process is doing, as wait(2) sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub struct Process {
     /// Signal for it when its parent ends; 0: none.
     pub pdeath_signal: u32,
     pub dumpable: bool,
-    pub nice: i32,
+    pub schedule: Schedule,
     /// SIGCHLD is ignored or has SA_NOCLDWAIT: children leave no zombies.
     pub auto_reap: bool,
     /// SA_NOCLDSTOP: no SIGCHLD for stops and continuations.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use abi::Errno;
 
-use super::{Creds, FIRST_PID, INIT_PID, Image, Process, State, Times};
+use super::{Creds, FIRST_PID, INIT_PID, Image, Process, Schedule, State, Times};
 
 /// Largest pid plus one, as Linux's default pid_max.
 const PID_MAX: u32 = 32768;
@@ -105,6 +105,7 @@ impl ProcTable {
             times: Times::default(),
             child_times: Times::default(),
             start_ns: now_ns,
+            schedule: p.schedule.for_child(),
             ..p.clone()
         };
         self.map.insert(pid, child);
@@ -144,7 +145,7 @@ impl Process {
             subreaper: false,
             pdeath_signal: 0,
             dumpable: true,
-            nice: 0,
+            schedule: Schedule::default(),
             auto_reap: false,
             no_stop_signals: false,
             rlimits: Vec::new(),

@@ -58,6 +58,13 @@ impl Actions {
             .fold(SigSet::EMPTY, |set, s| set.with(s))
     }
 
+    /// Signals that have a handler.
+    pub fn caught(&self) -> SigSet {
+        (1..=NSIG as i32)
+            .filter(|s| ![SIG_DFL, SIG_IGN].contains(&self.get(*s).handler))
+            .fold(SigSet::EMPTY, |set, s| set.with(s))
+    }
+
     /// What to do with a signal that was taken; a handler with SA_RESETHAND is forgotten by that.
     pub fn react(&mut self, signo: i32) -> Reaction {
         let action = self.get(signo);

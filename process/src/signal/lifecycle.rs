@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use protocol::Op;
 
+use super::show::show;
 use super::{Actions, ProcessSignals, ThreadSignals, frame, post, set_mask};
 use crate::kernel::kernel;
 use crate::{Process, Thread};
@@ -34,6 +35,7 @@ impl ThreadSignals {
 pub fn boot(p: &Process, t: &Thread, mask: u64, ignored: u64) {
     t.signals.mask.store(SigSet(mask).difference(SigSet::UNBLOCKABLE).0, Ordering::Relaxed);
     p.signals.with_state(|s| s.actions = Actions::boot(SigSet(ignored)));
+    show(p, Some(t));
 }
 
 /// exec: handlers become default, ignored stays, the mask and what is pending stay, the alternative stack goes.
@@ -49,6 +51,7 @@ pub fn reset_for_exec(p: &Process, t: &Thread) {
         // Lost only when the monitor is gone, and then so is this member.
         let _ = kernel().host.post(Op::SetAttr, &[5, after], &[]);
     }
+    show(p, Some(t));
 }
 
 /// Signal state of a child that shares memory: a copy of the dispositions. Linux would share the table itself with
@@ -67,6 +70,7 @@ pub fn child(p: &Process, t: &Arc<Thread>) {
     p.signals.stopped.store(false, Ordering::SeqCst);
     t.signals.clear();
     set_mask(t, t.signals.mask());
+    show(p, Some(t));
 }
 
 /// The thread ends: signals of the process that it was chosen for go to others.

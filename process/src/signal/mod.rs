@@ -10,6 +10,7 @@ mod frame;
 mod lifecycle;
 mod pending;
 mod post;
+mod show;
 mod stop;
 mod suspend;
 
@@ -185,6 +186,7 @@ pub fn set_action(p: &Process, signo: i32, action: KernelSigAction) -> SysResult
             t.signals.with_pending(|q| q.discard(SigSet::of(signo)));
         }
     }
+    show::show(p, None);
     if let Some(flags) = told {
         kernel().host.post(Op::SetAttr, &[5, flags], &[])?;
     }
@@ -198,6 +200,9 @@ pub fn set_mask(t: &Arc<Thread>, mask: SigSet) {
     let newly = mask.difference(old).intersection(t.process.signals.pending());
     post::retarget(t, newly);
     refresh(t);
+    if old != mask {
+        show::show(&t.process, Some(t));
+    }
 }
 
 /// Signals that the thread would take now.
@@ -223,6 +228,7 @@ pub fn take(t: &Thread, wanted: SigSet) -> Option<SigInfo> {
         info = t.process.signals.with_state(|s| s.pending.take(wanted));
     }
     if let Some(info) = &mut info {
+        show::show(&t.process, Some(t));
         crate::timer::signal_taken(&t.process, info);
     }
     info

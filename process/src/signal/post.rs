@@ -6,6 +6,7 @@ use abi::signal::{SIGCONT, SIGRTMIN, SigInfo, SigSet};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
+use super::show::show;
 use super::{Added, State, resume};
 use crate::kernel::kernel;
 use crate::{Process, Thread};
@@ -29,6 +30,7 @@ pub fn post_process(p: &Arc<Process>, info: SigInfo) -> SysResult<()> {
                 notify(&t);
             }
             kernel().host.changed(p.signals.arrival_key());
+            show(p, None);
         }
         Some(Added::Coalesced) | None => {}
     }
@@ -54,6 +56,7 @@ pub fn post_thread(t: &Arc<Thread>, info: SigInfo) -> SysResult<()> {
                 notify(t);
             }
             kernel().host.changed(p.signals.arrival_key());
+            show(p, Some(t));
         }
     }
     Ok(())

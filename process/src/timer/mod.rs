@@ -35,6 +35,10 @@ static ARMED: Mutex<Armed> = Mutex::new(Rank::Leaf, Armed { real: Queue::new(), 
 /// [`Timer::go_on`] (its owner has not taken notice yet, so that counting can wait).
 pub type Action = Box<dyn Fn(u64) -> bool + Send + Sync>;
 
+/// A timer that goes on by itself (its signal is ignored, say) leaves the program at least this much time in between,
+/// however short its interval is; Linux does the same with its tick.
+const REST_NS: u64 = 100_000;
+
 /// A timer on one clock.
 pub struct Timer {
     clock: Clock,
@@ -73,7 +77,7 @@ impl Timer {
             Setting { value, .. } => Some(now.saturating_add(value)),
         };
         s.alarm = Alarm::new(deadline, setting.interval);
-        self.queue(&mut s);
+        self.queue(&mut s, 0);
         old
     }
 
@@ -88,13 +92,13 @@ impl Timer {
         let now = self.clock.now();
         let mut s = self.state.lock();
         let count = s.alarm.expire(now);
-        self.queue(&mut s);
+        self.queue(&mut s, 0);
         count
     }
 
-    /// Puts the timer into the queue where its alarm says.
-    fn queue(self: &Arc<Self>, s: &mut State) {
-        let at = s.alarm.deadline().map(|at| self.clock.to_monotonic(at));
+    /// Puts the timer into the queue where its alarm says, but not before a monotonic time.
+    fn queue(self: &Arc<Self>, s: &mut State, earliest: u64) {
+        let at = s.alarm.deadline().map(|at| self.clock.to_monotonic(at).max(earliest));
         let mut armed = ARMED.lock();
         let queue = if self.clock.counts_cpu() { &mut armed.cpu } else { &mut armed.real };
         if let Some(key) = s.queued.take() {
@@ -115,12 +119,13 @@ impl Timer {
             s.queued = None;
             let count = s.alarm.expire(now);
             if count == 0 {
-                self.queue(&mut s);
+                self.queue(&mut s, 0);
             }
             count
         };
         if count > 0 && (self.action)(count) {
-            self.queue(&mut self.state.lock());
+            let earliest = kernel().platform.monotonic().saturating_add(REST_NS);
+            self.queue(&mut self.state.lock(), earliest);
         }
     }
 }

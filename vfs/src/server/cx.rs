@@ -61,6 +61,8 @@ pub struct ProcInfo {
     /// Soft and hard limits by RLIMIT number; empty when unknown.
     pub limits: Vec<(u64, u64)>,
     pub exit_code: i32,
+    /// Pending for the first thread, pending for the process, blocked, ignored, caught (bit signo-1).
+    pub signals: [u64; 5],
 }
 
 /// What procfs tells of the machine.

@@ -39,6 +39,10 @@ pub struct Ran {
     pub version: String,
     /// Whether all of it ran, with native results of the same run.
     pub whole: bool,
+    /// Whether what ran of it counts for the page: native results of the same run, and not the short part.
+    pub counts: bool,
+    /// The commands of the whole suite.
+    pub jobs: Vec<String>,
 }
 
 /// The figures of an area or a suite.
@@ -94,9 +98,10 @@ impl Results {
     }
 
     /// Notes that a suite ran.
-    pub fn add_suite(&mut self, suite: &Suite, whole: bool) {
+    pub fn add_suite(&mut self, suite: &Suite, whole: bool, counts: bool) {
         let (name, title) = (suite.name.to_owned(), suite.title.to_owned());
-        self.suites.push(Ran { name, title, version: suite.version.clone(), whole });
+        let jobs = suite.jobs.iter().map(|job| job.name.clone()).collect();
+        self.suites.push(Ran { name, title, version: suite.version.clone(), whole, counts, jobs });
     }
 
     /// The same of one suite only.
