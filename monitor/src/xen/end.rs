@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use abi::signal::{SIGABRT, SIGKILL};
-use protocol::xen::{NOTICE_CUT, NOTICE_DROPPED};
+use protocol::xen::{NOTICE_CUT, NOTICE_DROPPED, NOTICE_PULLED};
 
 use super::domain::{Domain, Role};
 use super::host::Host;
@@ -103,7 +103,7 @@ impl Host {
             domain.notices.push_back((kind, arg));
         }
         domain.flush_notices();
-        if kind == NOTICE_CUT || !domain.notices.is_empty() {
+        if kind != NOTICE_PULLED || !domain.notices.is_empty() {
             let port = domain.port;
             self.hyper.ring(port);
         }
