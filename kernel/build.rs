@@ -17,10 +17,11 @@ fn main() {
         [format!("-Wl,-T,{}", script.display()), "-Wl,-z,max-page-size=4096".into(), "-Wl,-z,norelro".into()];
     let common =
         ["-nostartfiles", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"].map(String::from);
-    let bins: [(&str, &[String]); 3] = [
+    let bins: [(&str, &[String]); 4] = [
         ("offshoot-kernel-hosted", &hosted),
         ("offshoot-kernel-selftest", &hosted),
         ("offshoot-kernel-xen", &xen),
+        ("offshoot-kernel-hostile", &xen),
     ];
     for (bin, own) in bins {
         for arg in common.iter().chain(own) {

@@ -75,7 +75,8 @@ impl Family {
         config: Config,
         (backend, memory, bell): (Backend, Memory, Bell),
     ) -> anyhow::Result<Self> {
-        let published = Rc::new(FamilyRegion::new(&memory)?);
+        let no_room = |e: Errno| anyhow::anyhow!("cannot make the family's memory: {}", e.message());
+        let published = Rc::new(FamilyRegion::new(&memory).map_err(no_room)?);
         let mut fam = Self {
             fs: fs::Server::new(&config)?,
             net: net::Server::new(&config)?,
@@ -88,7 +89,7 @@ impl Family {
             descs: DescTable::new(published.clone()),
             regions: RegionTable::new(memory.clone()),
             objects: ObjectTable::default(),
-            events: EventsRegion::new(&memory, bell)?,
+            events: EventsRegion::new(&memory, bell).map_err(no_room)?,
             poller: Poller::new()?,
             retry: RetryList::default(),
             effects: Vec::new(),

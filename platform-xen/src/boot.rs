@@ -46,6 +46,11 @@ static OFFSHOOT_PD: Pages<{ TABLE * 4 }> = Pages::new();
 #[unsafe(link_section = ".bss.shell")]
 static OFFSHOOT_SHELL_STACK: Pages<STACK> = Pages::new();
 
+/// The directory of the first 4 GiB, which the direct map and the image share.
+pub fn directory() -> usize {
+    OFFSHOOT_PD.0.get() as usize
+}
+
 /// The boot root table.
 pub fn root() -> usize {
     OFFSHOOT_PML4.0.get() as usize

@@ -5,6 +5,7 @@
 //! - [`segments`], [`traps`] and [`entry`] are the ways between the app and the kernel; [`context`] holds what a thread is.
 //! - [`hypercall`] and [`interface`] are Xen's interface; [`shared_info`] the page that it shares with us.
 //! - [`space`] is the address space, over [`vmas`], [`tables`], [`frames`] and [`grants`]; [`kmem`] the kernel's own memory.
+//! - [`seal`] gives the kernel's image its rights.
 //! - [`cloning`] is a fork; [`memory`], [`regions`], [`events`], [`clock`], [`random`] implement the traits; [`xen`] is the
 //!   type that has them all.
 //!
@@ -51,6 +52,8 @@ pub mod panic;
 pub mod random;
 #[cfg(not(test))]
 pub mod regions;
+#[cfg(not(test))]
+pub mod seal;
 #[cfg(not(test))]
 pub mod segments;
 pub mod shared_info;

@@ -19,7 +19,8 @@ use crate::space::{self, Access};
 use crate::{door, events as ev, hypercall, panic};
 
 const CONTROL: usize = VIEWS.0;
-const FAMILY: usize = VIEWS.0 + 0x2000_0000;
+/// Where the family region is mapped.
+pub const FAMILY: usize = VIEWS.0 + 0x2000_0000;
 const PLACES: usize = VIEWS.0 + 0x1_0000_0000;
 
 struct Table {

@@ -12,7 +12,7 @@ use protocol::xen::{ASK_READY, DO_CLONE, DO_QUIT, DO_START, MAGIC};
 use xen_sys::SHUTDOWN_poweroff;
 
 use crate::context::CONTEXTS;
-use crate::{XEN, cloning, cpu, door, hypercall, kmem, panic, random, regions, segments, space, traps};
+use crate::{XEN, cloning, cpu, door, hypercall, kmem, panic, random, regions, seal, segments, space, traps};
 
 /// What a kernel consists of, as this platform sees it.
 #[derive(Clone, Copy)]
@@ -44,6 +44,7 @@ pub fn shell(kernel: Kernel) -> ! {
     segments::init();
     traps::init();
     cpu::init();
+    seal::image();
     let cpu = percpu::this();
     cpu::set_gs_base(core::ptr::from_ref(cpu) as usize);
     let header = door::header();

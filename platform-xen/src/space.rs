@@ -356,6 +356,12 @@ pub fn map(addr: usize, len: usize, prot: Prot, backing: Backing) {
     space.settle();
 }
 
+/// The frame that is mapped at an address, if any is.
+pub fn frame_at(addr: usize) -> Option<u32> {
+    let entry = SPACE.lock().get(addr);
+    (entry & PRESENT != 0).then(|| tables::frame(entry))
+}
+
 /// See `Machine::protect`.
 pub fn protect(addr: usize, len: usize, prot: Prot) {
     SPACE.lock().protect(addr, addr + len, prot);

@@ -57,6 +57,21 @@ pub struct Options {
     no_build: bool,
 }
 
+impl Options {
+    /// As they are when nothing is said.
+    fn plain() -> Options {
+        Options {
+            lab: None,
+            icount: false,
+            memory: 2048,
+            dom0_memory: 512,
+            publish: Vec::new(),
+            xen_options: String::new(),
+            no_build: false,
+        }
+    }
+}
+
 /// What to do with it.
 #[derive(Debug, Subcommand)]
 pub enum Action {
@@ -107,18 +122,9 @@ const SMOKE: [&str; 3] = ["busybox", "orphans", "bash"];
 pub fn smoke(repo: &Repo) -> Result<Tally> {
     // One for each clone of the repository, so that several may be tested at one time.
     let name = format!("test-{:x}", base::digest(&[&repo.root.to_string_lossy()]));
-    let options = Options {
-        lab: None,
-        icount: false,
-        memory: 2048,
-        dom0_memory: 512,
-        publish: Vec::new(),
-        xen_options: String::new(),
-        no_build: false,
-    };
     let cache = Cache::open_default()?;
     let place = Place::open(&cache, &name)?;
-    let lab = Lab::open(repo, &cache, place, &options, false).context("the lab does not boot")?;
+    let lab = Lab::open(repo, &cache, place, &Options::plain(), false).context("the lab does not boot")?;
     let tally = test::run(repo, &lab, &SMOKE.map(str::to_owned));
     lab.close();
     tally
@@ -240,6 +246,14 @@ impl Lab {
             .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
             .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
+    }
+
+    /// A second lab beside this one, whose Xen has more options.
+    fn another(&self, repo: &Repo, xen_options: &str) -> Result<Lab> {
+        let cache = Cache::open_default()?;
+        let place = Place::open(&cache, &format!("{}-2", self.name))?;
+        let options = Options { xen_options: xen_options.to_owned(), ..Options::plain() };
+        Lab::open(repo, &cache, place, &options, false)
     }
 
     /// A port of this machine that leads to the same one of dom0.

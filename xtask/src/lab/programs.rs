@@ -23,6 +23,8 @@ const PROGRAMS: [(&[&str], &str); 4] = [
 
 /// The kernel of members on Xen; the monitor looks for it beside its own executable.
 const KERNEL: &str = "offshoot-kernel-xen";
+/// One that lies, for a test.
+const HOSTILE: &str = "offshoot-kernel-hostile";
 
 /// The command as tests know it, with members on Xen.
 const ON_XEN: &str = "#!/bin/sh\n\
@@ -43,8 +45,12 @@ pub fn build(repo: &Repo, place: &Place) -> Result<()> {
         "offshoot-kernel",
         "--bin",
         KERNEL,
+        "--bin",
+        HOSTILE,
     ]))?;
-    put(&repo.target.join("kernel").join(KERNEL), place)?;
+    for kernel in [KERNEL, HOSTILE] {
+        put(&repo.target.join("kernel").join(kernel), place)?;
+    }
     let on_xen = place.binaries().join("offshoot-xen");
     fs::write(&on_xen, ON_XEN)
         .and_then(|()| fs::set_permissions(&on_xen, fs::Permissions::from_mode(0o755)))

@@ -7,6 +7,8 @@ pub enum Place {
     Dom0,
     /// Beside the lab: `$OFFSHOOT` is the command in dom0, `$HOST_PORT` leads to the same port there.
     Here,
+    /// As [`Place::Dom0`], in a lab of its own whose Xen is booted with these options.
+    Fresh(&'static str),
 }
 
 /// A test.
@@ -47,7 +49,7 @@ const MESSAGES: &str = r#"cd /
     test -n "$few" && test $((many - few)) -lt 500"#;
 
 /// All of them.
-pub const ROWS: [Row; 10] = [
+pub const ROWS: [Row; 16] = [
     Row { name: "xenctl", place: Place::Dom0, line: "xenctl-selftest", seconds: 120 },
     Row {
         name: "busybox",
@@ -61,6 +63,22 @@ pub const ROWS: [Row; 10] = [
     Row { name: "killed monitor", place: Place::Dom0, line: KILLED, seconds: 120 },
     Row { name: "told to end", place: Place::Dom0, line: TOLD, seconds: 120 },
     Row { name: "messages", place: Place::Dom0, line: MESSAGES, seconds: 120 },
+    Row { name: "destroy", place: Place::Dom0, line: "sh xtask/lab/tests/destroy.sh", seconds: 600 },
+    Row { name: "pause", place: Place::Dom0, line: "sh xtask/lab/tests/pause.sh", seconds: 600 },
+    Row { name: "memory", place: Place::Dom0, line: "sh xtask/lab/tests/memory.sh", seconds: 600 },
+    Row {
+        name: "monitor memory",
+        place: Place::Dom0,
+        line: "sh xtask/lab/tests/monitor_memory.sh",
+        seconds: 300,
+    },
+    Row {
+        name: "tables",
+        place: Place::Fresh("gnttab_max_frames=4 gnttab_max_maptrack_frames=4"),
+        line: "sh xtask/lab/tests/tables.sh",
+        seconds: 300,
+    },
+    Row { name: "hostile", place: Place::Dom0, line: "sh xtask/lab/tests/hostile.sh", seconds: 400 },
     Row { name: "bash", place: Place::Dom0, line: "bash ports/bash/smoke.sh", seconds: 300 },
     Row { name: "nginx", place: Place::Here, line: "bash ports/nginx/smoke.sh", seconds: 300 },
     Row {

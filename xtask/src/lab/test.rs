@@ -40,10 +40,15 @@ pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
     let begun = Instant::now();
     for row in chosen {
         let started = Instant::now();
+        let fresh = match row.place {
+            Place::Fresh(options) => Some(lab.another(repo, options)?),
+            Place::Dom0 | Place::Here => None,
+        };
+        let lab = fresh.as_ref().unwrap_or(lab);
         let before = Holdings::of(lab)?;
         let outcome = match row.place {
-            Place::Dom0 => in_dom0(lab, row),
             Place::Here => here(repo, lab, row),
+            Place::Dom0 | Place::Fresh(_) => in_dom0(lab, row),
         };
         let outcome =
             outcome.map_err(|error| format!("{error:#}")).and_then(|passed| match before.check(lab) {
@@ -51,6 +56,9 @@ pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
                 Ok(Some(left)) => Err(left),
                 Err(error) => Err(format!("{error:#}")),
             });
+        if let Some(fresh) = fresh {
+            fresh.close();
+        }
         let seconds = started.elapsed().as_secs_f64();
         let name = format!("{} ({seconds:.1} s)", row.name);
         tally.passed += outcome.as_ref().map_or(0, |passed| passed - 1);

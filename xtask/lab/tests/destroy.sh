@@ -1,0 +1,20 @@
+# An operator destroys members, shells and ancestors at random, a hundred times: the rest of the family goes on.
+. xtask/lab/tests/lib.sh
+start razed -- /bin/busybox sh -c '
+    n=0; while :; do
+        for i in 1 2 3 4; do (x=$(echo "$i"); sleep 1; echo "$x" | cat >/dev/null) & done
+        wait; n=$((n + 1)); echo "round $n"
+    done' 2>/dev/null
+within 60 more_rounds 0 || fail "the family does not start"
+done=0
+while [ "$done" -lt 100 ]; do
+    # shellcheck disable=SC2046
+    if one=$(any $(members razed)) && xl destroy "$one" 2>/dev/null; then
+        done=$((done + 1))
+    else
+        usleep 100000
+    fi
+    kill -0 "$family" 2>/dev/null || fail "the family is gone after $done"
+done
+goes_on "after $done destroyed"
+stop

@@ -1,0 +1,17 @@
+# A member whose kernel lies: another family, dom0 and the liar's monitor go on.
+. xtask/lab/tests/lib.sh
+start honest -- /bin/busybox sh -c 'n=0; while :; do echo a | cat >/dev/null && n=$((n + 1)) && echo "round $n"; sleep 0.5; done'
+within 60 more_rounds 0 || fail "the honest family does not start"
+mkdir -p /tmp/hostile
+cp /lab/bin/offshoot /tmp/hostile/offshoot
+cp /lab/bin/offshoot-kernel-hostile /tmp/hostile/offshoot-kernel-xen
+timeout 240 /tmp/hostile/offshoot run --platform xen --name liar -- /bin/busybox true >/tmp/hostile/log 2>&1
+status=$?
+cut -c1-200 /tmp/hostile/log | tail -n 5
+[ "$status" -lt 124 ] || [ "$status" -gt 125 ] || fail "the liar's monitor ended with $status"
+grep -q "100000 lies" /tmp/hostile/log || fail "the liar did not come to its end"
+grep -q "stayed as it was" /tmp/hostile/log || fail "a page was changed that is only read"
+if grep -q panicked /tmp/hostile/log; then fail "the liar's monitor panicked"; fi
+rm -rf /tmp/hostile
+goes_on "beside a liar"
+stop
