@@ -166,7 +166,7 @@ fn door_op() -> u32 {
 fn is_sealed() -> bool {
     let family = regions::family_view();
     let before = family.u64_at(0).load(Ordering::SeqCst);
-    let Some(frame) = platform_xen::space::frame_at(regions::FAMILY) else { return false };
+    let Some(frame) = regions::family_frame() else { return false };
     let alias = layout::direct(frame) as *mut u64;
     // SAFETY: the direct map is writable for ring 0; that nothing else knows this frame is not so, which is the point.
     unsafe { alias.write_volatile(!before) };

@@ -19,8 +19,7 @@ use crate::space::{self, Access};
 use crate::{door, events as ev, hypercall, panic};
 
 const CONTROL: usize = VIEWS.0;
-/// Where the family region is mapped.
-pub const FAMILY: usize = VIEWS.0 + 0x2000_0000;
+const FAMILY: usize = VIEWS.0 + 0x2000_0000;
 const PLACES: usize = VIEWS.0 + 0x1_0000_0000;
 
 struct Table {
@@ -131,6 +130,11 @@ pub fn control_view() -> RegionView {
 /// The family region.
 pub fn family_view() -> RegionView {
     fixed(FAMILY, family::REGION_SIZE)
+}
+
+/// The frame of the family region's first page.
+pub fn family_frame() -> Option<u32> {
+    space::frame_at(FAMILY)
 }
 
 /// See `Regions::accept`.

@@ -49,7 +49,7 @@ const MESSAGES: &str = r#"cd /
     test -n "$few" && test $((many - few)) -lt 500"#;
 
 /// All of them.
-pub const ROWS: [Row; 16] = [
+pub const ROWS: [Row; 15] = [
     Row { name: "xenctl", place: Place::Dom0, line: "xenctl-selftest", seconds: 120 },
     Row {
         name: "busybox",
@@ -65,7 +65,6 @@ pub const ROWS: [Row; 16] = [
     Row { name: "messages", place: Place::Dom0, line: MESSAGES, seconds: 120 },
     Row { name: "destroy", place: Place::Dom0, line: "sh xtask/lab/tests/destroy.sh", seconds: 600 },
     Row { name: "pause", place: Place::Dom0, line: "sh xtask/lab/tests/pause.sh", seconds: 600 },
-    Row { name: "memory", place: Place::Dom0, line: "sh xtask/lab/tests/memory.sh", seconds: 600 },
     Row {
         name: "monitor memory",
         place: Place::Dom0,
