@@ -168,15 +168,22 @@ impl Values {
         use Register::{R8, R9, R10, R11, RAX, RCX, RDI, RDX, RSI};
         match instruction.flow_control() {
             FlowControl::Next | FlowControl::ConditionalBranch => {}
+            FlowControl::Call if instruction.mnemonic() == Mnemonic::Syscall => {
+                for register in [RAX, RCX, R11] {
+                    self.set(register, None);
+                }
+                return;
+            }
             FlowControl::Call | FlowControl::IndirectCall => {
-                // `syscall` counts as a call; either way these are the callee's to use.
+                // These are the callee's to use.
                 for register in [RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11] {
                     self.set(register, None);
                 }
                 return;
             }
-            // Whoever comes to what follows comes from elsewhere.
-            _ => return self.0.clear(),
+            // What follows is entered from elsewhere in the block, mostly with the same numbers in registers: the C
+            // library's `_exit` loads one before it jumps over another's place.
+            _ => return,
         }
         let to = instruction.op0_register().full_register();
         if instruction.op_count() == 0 || instruction.op0_kind() != OpKind::Register {

@@ -116,9 +116,11 @@ mod tests {
         assert_eq!(objects.lost, Vec::<String>::new());
         let found = reach::reach(&objects);
         let made = |nr: usize| found.calls.contains_key(&(nr as u32));
-        use abi::nr::*;
+        use abi::nr::{
+            SYS_clone3, SYS_exit_group, SYS_futex, SYS_init_module, SYS_mmap, SYS_openat, SYS_write,
+        };
         for nr in [SYS_write, SYS_exit_group, SYS_mmap, SYS_clone3, SYS_openat, SYS_futex] {
-            assert!(made(nr), "{}", name(nr as u32));
+            assert!(made(nr), "{}", super::name(nr as u32));
         }
         // Nothing that a test program is linked with can load kernel modules.
         assert!(!made(SYS_init_module));
