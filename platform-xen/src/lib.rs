@@ -37,6 +37,7 @@ pub mod frames;
 pub mod grants;
 #[cfg(freestanding)]
 pub mod heap;
+#[cfg(not(test))]
 mod hot;
 #[cfg(not(test))]
 pub mod hypercall;
@@ -61,7 +62,8 @@ pub mod shared_info;
 pub mod shell;
 #[cfg(not(test))]
 pub mod snapshot;
-mod space;
+#[cfg(not(test))]
+pub mod space;
 pub mod tables;
 #[cfg(not(test))]
 pub mod traps;

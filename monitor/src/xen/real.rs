@@ -20,9 +20,6 @@ use super::sweep::{Owner, sweep_with};
 use super::window::Window;
 use crate::report::say;
 
-/// Bytes that the allocator keeps for later.
-const KEPT_FREE: i32 = 16 << 20;
-
 /// Xen from this dom0.
 struct Real {
     xen: Xen,
@@ -48,8 +45,7 @@ pub fn open(kernel: &Path) -> Result<Rc<dyn Hypervisor>> {
     };
     sweep_with(&xen);
     // Memory that comes and goes with each question stays: faulting it in again costs more than the question.
-    // SAFETY: sets one of the allocator's parameters.
-    unsafe { libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_FREE) };
+    crate::setup::keep_freed_memory();
     Ok(Rc::new(Real {
         xen,
         image,

@@ -12,7 +12,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("vfs", &["abi", "protocol", "platform"]),
     ("process", &["vfs", "abi", "protocol", "platform"]),
     ("posix", &["process", "vfs", "abi", "protocol", "platform"]),
-    ("platform-x86", &["abi", "platform"]),
+    ("platform-x86", &["abi", "protocol", "platform"]),
     ("platform-xen", &["abi", "protocol", "platform", "platform-x86"]),
     ("platform-hosted", &["abi", "protocol", "platform", "platform-x86"]),
     (
