@@ -50,6 +50,18 @@ family_is_gone() { ! family_runs; }
 # family_words: the end of what the family said, on one line.
 family_words() { tail -n 3 "$scratch/family.log" 2>/dev/null | tr '\n' ' '; }
 
+# family_ends NAME SECONDS: TERM ends the family within the time, with status 0.
+family_ends() {
+    local status=0
+    kill -TERM "$family_pid"
+    if within "$2" family_is_gone; then
+        wait "$family_pid" || status=$?
+        check "$1" "status $status" [ "$status" -eq 0 ]
+    else
+        not_ok "$1" "still there after $2 s"
+    fi
+}
+
 # family_answers SECONDS COMMAND...: as within, but gives up as soon as the family is gone.
 family_answers() {
     local tries=$(($1 * 10))

@@ -23,8 +23,8 @@ use protocol::xen::{
 const MESSAGES: u32 = 100_000;
 /// How often the CPU is given away for an answer; the monitor owes none to most of what is said here.
 const PATIENCE: u32 = 200;
-/// The request ring in the control region (protocol/src/control.rs).
-const RING: usize = 0x1_0000;
+/// Bytes of the control region in front of the requests: indices, lists and queues (protocol/src/control.rs).
+const QUEUES: usize = 0x6000;
 
 /// What the platform runs.
 #[cfg_attr(freestanding, unsafe(no_mangle))]
@@ -151,8 +151,8 @@ fn anywhere(random: &mut Random) {
             put(REQUEST, IDLE);
         }
     } else {
-        let at = random.next() as usize % (0x6000 / 4) * 4;
-        regions::control_view().u32_at(at % RING).store(random.next() as u32, Ordering::Relaxed);
+        let at = random.next() as usize % (QUEUES / 4) * 4;
+        regions::control_view().u32_at(at).store(random.next() as u32, Ordering::Relaxed);
     }
 }
 

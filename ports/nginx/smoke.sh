@@ -38,11 +38,5 @@ check "nginx answers HEAD" "no content-length of 1024" answers_head
 check "nginx serves a range" "other bytes" serves_a_range
 check "nginx keeps a connection" "curl had to connect twice" keeps_alive
 
-kill -TERM "$family_pid"
-if within 10 family_is_gone; then
-    wait "$family_pid"
-    check "nginx ends with status 0 on TERM" "another status" [ $? -eq 0 ]
-else
-    not_ok "nginx ends with status 0 on TERM" "still there after 10 s"
-fi
+family_ends "nginx ends with status 0 on TERM" 10
 check "the port is closed after the end" "somebody still answers" is_closed

@@ -56,10 +56,4 @@ check "python: each request has a member" "not eight members of one parent" fork
 check "python: the server answers a POST" "another answer" answers_a_post
 check "python: the server gives a MiB" "other bytes" gives_a_mebibyte
 check "python: the server says 404" "another status" says_404
-kill -TERM "$family_pid"
-if within 10 family_is_gone; then
-    wait "$family_pid"
-    check "python: the server ends with status 0 on TERM" "another status" [ $? -eq 0 ]
-else
-    not_ok "python: the server ends with status 0 on TERM" "still there after 10 s"
-fi
+family_ends "python: the server ends with status 0 on TERM" 10

@@ -96,10 +96,4 @@ check "redis-benchmark passes" "it says: $(tail -n 2 "$scratch/benchmark" 2>/dev
 # Who asked while the log was still being read was told so.
 errors=$(cli info errorstats | tr -d '\r' | grep '^errorstat_' | grep -v '^errorstat_LOADING:' | paste -sd' ')
 check "no command failed" "$errors" [ -z "$errors" ]
-kill -TERM "$family_pid"
-if within 20 family_is_gone; then
-    wait "$family_pid"
-    check "TERM ends the family with status 0" "another status" [ $? -eq 0 ]
-else
-    not_ok "TERM ends the family with status 0" "still there after 20 s"
-fi
+family_ends "TERM ends the family with status 0" 20

@@ -14,7 +14,7 @@ use crate::cx::Cx;
 
 crate::syscalls! {
     SYS_pidfd_open pidfd_open(pid: i32, flags: u32) Full "" => sys_pidfd_open;
-    SYS_pidfd_send_signal pidfd_send_signal(pidfd: Fd, signo: i32, info: UserRef<SigInfo>, flags: u32) Full "" => sys_pidfd_send_signal;
+    SYS_pidfd_send_signal pidfd_send_signal(pidfd: Fd, signo: i32, info: UserRef<SigInfo>, flags: u32) Partial "a folder of /proc is not taken as a pidfd" => sys_pidfd_send_signal;
 }
 
 /// pidfd_open(2).

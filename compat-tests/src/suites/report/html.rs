@@ -21,7 +21,7 @@ pub fn text(results: &Results) -> String {
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <title>Offshoot: compatibility</title><style>{STYLE}</style></head><body>\n\
          <h1>Offshoot beside native Linux</h1>\n<p>{}, platform {}, on {}. The same programs in the same file \
-         system, natively and here, in one run; what fails natively is listed and never counted.</p>\n",
+         system, natively and here, side by side; what fails natively is listed and never counted.</p>\n",
         escape(&results.date),
         escape(&results.platform),
         escape(&results.host)

@@ -48,7 +48,7 @@ impl Row {
 pub fn page(about: &About, runs: &[Value]) -> String {
     let mut page = format!(
         "# Compatibility\n\nMade by `cargo xtask compat`; do not edit. Suites that others wrote, unmodified, from \
-         Debian's packages: the same\nprograms in the same file system, natively and under Offshoot {}, in one run. \
+         Debian's packages: the same\nprograms in the same file system, natively and under Offshoot {}, side by side. \
          Only what passes natively counts. What\nfails here although it passes natively is listed below with its \
          reason.\n",
         about.version
