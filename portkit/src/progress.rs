@@ -1,9 +1,13 @@
 //! Progress of the long steps, on standard error: a bar on a terminal, one plain line per step elsewhere.
 
 use std::io::{IsTerminal, stderr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// How often, in seconds, a long step writes a plain line where there is no terminal.
+const LINE_EVERY: u64 = 60;
 
 /// How steps are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +46,18 @@ impl Progress {
         };
         bar.set_prefix(format!("{verb:>12}"));
         bar.set_message(what.to_owned());
-        Step { mode: self.mode, bar, started: Instant::now() }
+        Step { mode: self.mode, verb: verb.to_owned(), bar, started: Instant::now(), told: AtomicU64::new(0) }
     }
 }
 
 /// One running step. It vanishes from the terminal when dropped unfinished, which leaves room for the error.
 pub struct Step {
     mode: Mode,
+    verb: String,
     bar: ProgressBar,
     started: Instant,
+    /// How many times [`LINE_EVERY`] had passed when a plain line was last written.
+    told: AtomicU64,
 }
 
 impl Step {
@@ -62,6 +69,10 @@ impl Step {
         }
         self.bar.set_position(done);
         self.bar.set_message(what.to_owned());
+        let due = self.started.elapsed().as_secs() / LINE_EVERY;
+        if self.mode == Mode::Lines && self.told.fetch_max(due, Ordering::Relaxed) < due {
+            eprintln!("{:>12} {done} of {total}: {what}", self.verb);
+        }
     }
 
     /// Ends the step with a line that stays: a verb in the past tense and what was done.

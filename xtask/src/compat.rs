@@ -1,6 +1,7 @@
 //! `compat`: the suites that others wrote, natively and under Offshoot, and the page of their figures.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use compat_tests::suites::report::{self, About, Results};
@@ -12,56 +13,59 @@ use crate::{build, setup, shell};
 /// The page of figures.
 const PAGE: &str = "docs/compatibility.md";
 
+/// The same for a browser, with every failure's output, and the records that both are made from.
+const KEPT: &str = "compat-results";
+
 /// Builds, runs and tells; true if all went as expected.
 pub fn run(repo: &Repo, options: &Options, page: bool) -> Result<bool> {
-    let results = results(repo, options)?;
-    report::table::print(&results);
-    keep(repo, &results)?;
-    if page {
-        write_page(repo)?;
-    }
-    Ok(results.tally().1.is_empty())
-}
-
-/// Builds and runs.
-pub fn results(repo: &Repo, options: &Options) -> Result<Results> {
     setup::run(setup::Need::Everything)?;
     shell::heading("building Offshoot");
     build::product(repo)?;
     shell::heading("running the suites");
-    suites::run(options, &repo.offshoot())
+    let results = suites::run(options, &repo.offshoot(), &mut |results, suite| {
+        keep(repo, results, suite)?;
+        if page { write_page(repo) } else { Ok(()) }
+    })?;
+    report::table::print(&results);
+    if page {
+        println!("written: {PAGE} and {}", repo.target.join(KEPT).join("index.html").display());
+    }
+    Ok(results.tally().1.is_empty())
 }
 
-/// Keeps the records of suites for the page; those of a part take the place of the same tests' of an earlier run.
-fn keep(repo: &Repo, results: &Results) -> Result<()> {
-    let dir = repo.target.join("compat-results");
-    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    for suite in results.suites.iter().filter(|suite| suite.counts && results.platform != "native") {
-        let path = dir.join(format!("{}.{}.json", suite.name, results.platform));
-        let mut text = report::json::text(&results.only(&suite.name))?;
-        if !suite.whole && path.is_file() {
-            text = fs::read_to_string(&path)
-                .map_err(Into::into)
-                .and_then(|earlier| report::json::merge(&earlier, &text))
-                .with_context(|| format!("cannot use {}", path.display()))?;
-        }
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+/// Keeps the records of a suite for the page; those of a part take the place of the same tests' of an earlier run.
+fn keep(repo: &Repo, results: &Results, suite: &str) -> Result<()> {
+    let counts = results.suites.iter().any(|ran| ran.name == suite && ran.counts);
+    if !counts || results.platform == "native" {
+        return Ok(());
     }
-    Ok(())
+    let dir = repo.target.join(KEPT);
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let path = dir.join(format!("{suite}.{}.json", results.platform));
+    let mut kept = results.only(suite);
+    if kept.suites.iter().any(|ran| !ran.whole) && path.is_file() {
+        kept = report::json::merge(read(&path)?, kept);
+    }
+    fs::write(&path, report::json::text(&kept)?).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn read(path: &Path) -> Result<Results> {
+    fs::read_to_string(path)
+        .map_err(Into::into)
+        .and_then(|text| report::json::read(&text))
+        .with_context(|| format!("cannot use {}", path.display()))
 }
 
 fn write_page(repo: &Repo) -> Result<()> {
-    let dir = repo.target.join("compat-results");
-    let mut files: Vec<_> = fs::read_dir(&dir)?.flatten().map(|entry| entry.path()).collect();
+    let dir = repo.target.join(KEPT);
+    let entries = fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|end| end == "json"));
     files.sort();
-    let runs = files
-        .iter()
-        .map(|file| {
-            let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            serde_json::from_str(&text).with_context(|| file.display().to_string())
-        })
-        .collect::<Result<Vec<_>>>()?;
+    let runs = files.iter().map(|file| read(file)).collect::<Result<Vec<_>>>()?;
     let about = About { version: env!("CARGO_PKG_VERSION").to_owned() };
     fs::write(repo.root.join(PAGE), report::page(&about, &runs))
-        .with_context(|| format!("cannot write {PAGE}"))
+        .with_context(|| format!("cannot write {PAGE}"))?;
+    let path = dir.join("index.html");
+    fs::write(&path, report::html(&runs)).with_context(|| format!("cannot write {}", path.display()))
 }

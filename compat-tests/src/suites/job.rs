@@ -67,6 +67,11 @@ impl Outcome {
         }
     }
 
+    /// Whether it does not pass though it was to run.
+    pub fn failed(&self) -> bool {
+        matches!(self, Outcome::Fail | Outcome::Hang | Outcome::Absent)
+    }
+
     /// The outcome of this word.
     pub fn of_word(word: &str, reason: &str) -> Outcome {
         match word {
@@ -96,6 +101,16 @@ pub const END: &str = "(ends)";
 const KEPT: usize = 6000;
 
 impl Job {
+    /// The same command for these tests alone where it takes names of tests, otherwise for all of its tests.
+    pub fn only(&self, names: &[&str]) -> Job {
+        let mut job = self.clone();
+        let plain = |name: &&str| name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
+        if self.reading == Reading::Records && names.iter().all(plain) {
+            job.command.extend(names.iter().map(|name| (*name).to_owned()));
+        }
+        job
+    }
+
     /// The records of one finished run.
     pub fn read(&self, finished: &Finished, hung: bool, out: &Path) -> Vec<Seen> {
         let output = last(&text(finished));
@@ -240,6 +255,24 @@ mod tests {
         let names: Vec<_> = seen.iter().map(|one| (one.name.as_str(), one.outcome.word())).collect();
         assert_eq!(names, [("a", "pass"), ("b", "fail"), ("c", "skip"), ("a #2", "pass")]);
         assert!(seen[1].output.contains("+++ actual"));
+    }
+
+    #[test]
+    fn a_second_attempt_names_its_tests() {
+        let mut job = Job {
+            area: "a".to_owned(),
+            name: "a".to_owned(),
+            command: vec!["run".to_owned()],
+            workdir: "/".to_owned(),
+            env: Vec::new(),
+            limit: Duration::ZERO,
+            reading: Reading::Records,
+            short: false,
+        };
+        assert_eq!(job.only(&["A.x", "B.y"]).command, ["run", "A.x", "B.y"]);
+        assert_eq!(job.only(&["A.x", END]).command, ["run"], "the whole of what did not end");
+        job.reading = Reading::Posix;
+        assert_eq!(job.only(&["A.x"]).command, ["run"]);
     }
 
     #[test]

@@ -38,10 +38,24 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// The verdict of this word.
+    pub fn of_word(word: &str) -> Verdict {
+        match word {
+            "pass" => Verdict::Pass,
+            "expected failure" => Verdict::Expected,
+            "unexpected pass" => Verdict::Unexpected,
+            "fails natively" => Verdict::Native,
+            "skipped" => Verdict::Skipped,
+            _ => Verdict::Fail,
+        }
+    }
+}
+
 /// One test of a suite.
 #[derive(Clone, Debug)]
 pub struct Record {
-    pub suite: &'static str,
+    pub suite: String,
     pub area: String,
     pub name: String,
     /// The job that it came from.
@@ -55,8 +69,10 @@ pub struct Record {
     pub expected: Option<String>,
     /// What the failing side wrote.
     pub output: String,
-    /// Whether it took a second try, natively or here.
-    pub again: bool,
+    /// How often it was tried here: a second time, alone, if the first failed.
+    pub attempts: u8,
+    /// How often it was tried natively.
+    pub native_attempts: u8,
     pub verdict: Verdict,
 }
 
@@ -77,33 +93,15 @@ impl Record {
     }
 }
 
-/// The better of two tries, test by test; the second one's names are added. Names of tests that took the second.
-pub fn better(first: &mut Vec<Seen>, second: Vec<Seen>) -> Vec<String> {
-    let mut again = Vec::new();
-    for seen in second {
-        match first.iter_mut().find(|one| one.name == seen.name) {
-            Some(one) if one.outcome != Outcome::Pass && seen.outcome == Outcome::Pass => {
-                again.push(seen.name.clone());
-                *one = seen;
-            }
-            Some(_) => {}
-            None => {
-                again.push(seen.name.clone());
-                first.push(seen);
-            }
-        }
-    }
-    again
-}
-
 /// What every test of a job means; `here` is None if it ran natively only.
 pub struct Sides<'a> {
-    pub suite: &'static str,
+    pub suite: &'a str,
     pub area: &'a str,
     pub job: &'a str,
     pub native: Vec<Seen>,
     pub here: Option<Vec<Seen>>,
-    pub again: Vec<String>,
+    /// Which tests were tried twice natively, and here.
+    pub again: [Vec<String>; 2],
     pub took: Duration,
 }
 
@@ -133,10 +131,11 @@ pub fn judge(sides: Sides<'_>, expected: &Expected) -> Vec<Record> {
             },
         };
         records.push(Record {
-            suite: sides.suite,
+            suite: sides.suite.to_owned(),
             area: sides.area.to_owned(),
             job: sides.job.to_owned(),
-            again: sides.again.contains(&native.name),
+            attempts: 1 + u8::from(sides.again[1].contains(&native.name)),
+            native_attempts: 1 + u8::from(sides.again[0].contains(&native.name)),
             name: native.name,
             native: native.outcome,
             here: outcome,

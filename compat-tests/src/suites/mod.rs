@@ -5,6 +5,7 @@
 //! many. [`place`] says where a command runs on either side, [`judge`] compares, [`expected`] has what is known to
 //! fail, and [`report`] tells.
 
+mod attempts;
 mod bash;
 mod build;
 mod busybox;

@@ -1,4 +1,5 @@
-"""Runs one module of CPython's tests and writes a line of JSON for each test method to /out/records."""
+"""Runs one module of CPython's tests, or those of its tests that are named, and writes a line of JSON for each test
+method to /out/records. Arguments: the module, its time limit in seconds, names."""
 
 import faulthandler
 import json
@@ -63,7 +64,7 @@ class Records(unittest.TextTestResult):
 
 
 if __name__ == "__main__":
-    MODULE, limit = sys.argv[1], float(sys.argv[2])
+    MODULE, limit, names = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
     sys.argv[1:] = []
     faulthandler.enable()
     if MODULE != "test_faulthandler":
@@ -77,6 +78,7 @@ if __name__ == "__main__":
         # It asks for a network and uses the loopback only.
         support.use_resources.append("network")
     support.verbose = 1
-    suite = unittest.defaultTestLoader.loadTestsFromName("test." + MODULE)
+    whole = "test." + MODULE
+    suite = unittest.defaultTestLoader.loadTestsFromNames([f"{whole}.{name}" for name in names] or [whole])
     runner = unittest.TextTestRunner(verbosity=2, resultclass=Records)
     sys.exit(0 if runner.run(suite).wasSuccessful() else 1)

@@ -1,24 +1,30 @@
 //! A run of suites: prepare, run every job natively and here, compare, report.
 
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use portkit::{Cache, Progress};
 
+use super::attempts::{Attempts, Setting};
 use super::expected::{self, Expected};
-use super::judge::{self, Record, Sides, Verdict};
+use super::judge::{Record, Verdict};
 use super::place::{self, Side};
 use super::report::{self, Results};
 use crate::tempdir::TempDir;
 
 use super::{ALL, Job, Options, Outcome, PlatformArg, Seen, Suite};
 
-/// Runs what the options ask for; true if all went as expected.
-pub fn run(options: &Options, offshoot: &Path) -> Result<Results> {
+/// Runs what the options ask for. `each` is told of the results so far after every suite: what ran is not lost when a
+/// later one is stopped.
+pub fn run(
+    options: &Options,
+    offshoot: &Path,
+    each: &mut dyn FnMut(&Results, &str) -> Result<()>,
+) -> Result<Results> {
     let names: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
     if let Some(unknown) = options.suite.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("there is no suite `{unknown}`; there are: {}", names.join(", "));
@@ -41,14 +47,16 @@ pub fn run(options: &Options, offshoot: &Path) -> Result<Results> {
             here,
             suite,
         };
-        session.run(options, &progress, &mut results)?;
+        if session.run(options, &progress, &mut results)? {
+            results.write(options)?;
+            each(&results, name)?;
+        }
     }
     if results.records.is_empty() {
         bail!(
             "no test matches; `--filter` looks for a part of a command's name, such as pthread_join or test_os"
         );
     }
-    results.write(options)?;
     Ok(results)
 }
 
@@ -60,7 +68,8 @@ struct Session {
 }
 
 impl Session {
-    fn run(&self, options: &Options, progress: &Progress, results: &mut Results) -> Result<()> {
+    /// Runs what is chosen of the suite; false if that is nothing.
+    fn run(&self, options: &Options, progress: &Progress, results: &mut Results) -> Result<bool> {
         let filter = options.filter.as_deref();
         let chosen = |area: &str, name: &str| {
             let whole = format!("{area}/{name}");
@@ -73,7 +82,7 @@ impl Session {
             .filter(|job| chosen(&job.area, &job.name) && (job.short || !options.short))
             .collect();
         if jobs.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         if self.reused.is_empty() {
             place::probe(&self.suite, &Side::Native)?;
@@ -81,45 +90,88 @@ impl Session {
         if let Some(here) = &self.here {
             place::probe(&self.suite, here)?;
         }
-        let step = progress.step("Running", self.suite.title);
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let found: Mutex<Vec<(usize, Vec<Record>)>> = Mutex::new(Vec::new());
-        let worker = || -> Result<()> {
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(job) = jobs.get(at) else { return Ok(()) };
-                let records = self.judge(job)?;
-                let count = done.fetch_add(1, Ordering::Relaxed) + 1;
-                step.at(count as u64, jobs.len() as u64, &job.name);
-                records.iter().filter(|record| !ok(record)).for_each(report::table::tell);
-                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((at, records));
+        let mut found = self.first(&jobs, usize::from(options.jobs), progress)?;
+        self.second(&mut found, progress)?;
+        let setting = self.setting();
+        let records = found.into_iter().flat_map(|attempts| attempts.records(&setting));
+        for record in records {
+            if !ok(&record) {
+                report::table::tell(&record);
             }
-        };
-        let width = usize::from(options.jobs).min(jobs.len());
-        thread::scope(|scope| -> Result<()> {
-            let workers: Vec<_> = (0..width).map(|_| scope.spawn(worker)).collect();
-            workers.into_iter().try_for_each(|worker| match worker.join() {
-                Ok(outcome) => outcome,
-                Err(_) => bail!("a worker panicked"),
-            })
-        })?;
-        step.done("Ran", &format!("{} of {}", jobs.len(), self.suite.title));
-        let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        found.sort_by_key(|(at, _)| *at);
-        results.records.extend(found.into_iter().flat_map(|(_, records)| records));
+            results.records.push(record);
+        }
         if !options.short {
             let skipped = self.suite.skipped.iter().filter(|(area, name, _)| chosen(area, name));
             results.records.extend(skipped.map(|(area, name, reason)| self.skipped(area, name, reason)));
         }
         let counts = !options.short && options.reuse_native.is_none();
         results.add_suite(&self.suite, counts && filter.is_none(), counts);
+        Ok(true)
+    }
+
+    fn setting(&self) -> Setting<'_> {
+        Setting {
+            suite: &self.suite,
+            here: self.here.as_ref(),
+            expected: &self.expected,
+            reused: !self.reused.is_empty(),
+        }
+    }
+
+    /// The first attempt of every job, `width` at once, in their order.
+    fn first<'a>(&self, jobs: &[&'a Job], width: usize, progress: &Progress) -> Result<Vec<Attempts<'a>>> {
+        let step = progress.step("Running", self.suite.title);
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let found = Mutex::new(Vec::new());
+        let worker = || -> Result<()> {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(job) = jobs.get(at) else { return Ok(()) };
+                let known = self.reused.iter().filter(|(of, _)| *of == job.name);
+                let attempts =
+                    Attempts::first(&self.setting(), job, known.map(|(_, seen)| seen.clone()).collect())?;
+                let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+                step.at(count as u64, jobs.len() as u64, &job.name);
+                if attempts.unsettled(&self.setting()) {
+                    println!("to be tried again: {} {}", self.suite.name, job.name);
+                }
+                found.lock().unwrap_or_else(PoisonError::into_inner).push((at, attempts));
+            }
+        };
+        thread::scope(|scope| -> Result<()> {
+            let workers: Vec<_> = (0..width.min(jobs.len())).map(|_| scope.spawn(worker)).collect();
+            workers.into_iter().try_for_each(|worker| match worker.join() {
+                Ok(outcome) => outcome,
+                Err(_) => bail!("a worker panicked"),
+            })
+        })?;
+        step.done("Ran", &format!("{} of {}", jobs.len(), self.suite.title));
+        let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.sort_by_key(|(at, _)| *at);
+        Ok(found.into_iter().map(|(_, attempts)| attempts).collect())
+    }
+
+    /// The second attempt of what failed, one after the other: a busy machine makes some tests fail that watch the time.
+    fn second(&self, found: &mut [Attempts<'_>], progress: &Progress) -> Result<()> {
+        let setting = self.setting();
+        let mut unsettled: Vec<_> = found.iter_mut().filter(|one| one.unsettled(&setting)).collect();
+        if unsettled.is_empty() {
+            return Ok(());
+        }
+        let step = progress.step("Trying again", self.suite.title);
+        let count = unsettled.len();
+        for (at, attempts) in unsettled.iter_mut().enumerate() {
+            step.at(at as u64, count as u64, attempts.name());
+            attempts.second(&setting)?;
+        }
+        step.done("Tried", &format!("{count} of {} again", self.suite.title));
         Ok(())
     }
 
     /// A test that cannot be run on either side.
     fn skipped(&self, area: &str, name: &str, reason: &str) -> Record {
         Record {
-            suite: self.suite.name,
+            suite: self.suite.name.to_owned(),
             area: area.to_owned(),
             name: name.to_owned(),
             job: name.to_owned(),
@@ -128,58 +180,10 @@ impl Session {
             took: Duration::ZERO,
             expected: None,
             output: String::new(),
-            again: false,
+            attempts: 0,
+            native_attempts: 0,
             verdict: Verdict::Skipped,
         }
-    }
-
-    fn judge(&self, job: &Job) -> Result<Vec<Record>> {
-        let known: Vec<Seen> =
-            self.reused.iter().filter(|(of, _)| *of == job.name).map(|(_, seen)| seen.clone()).collect();
-        let mut again = Vec::new();
-        let (native, mut took) = match known.is_empty() {
-            // What hangs natively hangs again.
-            true => self.tries(job, &Side::Native, |seen| seen.outcome == Outcome::Fail, &mut again)?,
-            false => (known, Duration::ZERO),
-        };
-        let here = match &self.here {
-            // What never passes natively says nothing here.
-            Some(side) if native.iter().any(|seen| seen.outcome == Outcome::Pass) => {
-                let passes: Vec<&str> =
-                    native.iter().filter(|s| s.outcome == Outcome::Pass).map(|s| s.name.as_str()).collect();
-                let matters = |seen: &Seen| {
-                    seen.outcome != Outcome::Pass
-                        && passes.contains(&seen.name.as_str())
-                        && !self.expected.contains_key(&format!("{}/{}", job.area, seen.name))
-                };
-                let (seen, time) = self.tries(job, side, matters, &mut again)?;
-                took = time;
-                Some(seen)
-            }
-            Some(_) => Some(Vec::new()),
-            None => None,
-        };
-        let sides =
-            Sides { suite: self.suite.name, area: &job.area, job: &job.name, native, here, again, took };
-        Ok(judge::judge(sides, &self.expected))
-    }
-
-    /// Runs a job, and once more if something failed: the machine may be busy. A test that took the second try is
-    /// reported as such.
-    fn tries(
-        &self,
-        job: &Job,
-        side: &Side,
-        matters: impl Fn(&Seen) -> bool,
-        again: &mut Vec<String>,
-    ) -> Result<(Vec<Seen>, Duration)> {
-        let first = place::run(&self.suite, job, side)?;
-        let mut seen = first.seen;
-        if seen.iter().any(matters) {
-            let second = place::run(&self.suite, job, side)?;
-            again.extend(judge::better(&mut seen, second.seen));
-        }
-        Ok((seen, first.took))
     }
 }
 

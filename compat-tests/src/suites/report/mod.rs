@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 
 use super::{Options, Outcome, Record, Suite, Verdict};
 
+pub use html::text as html;
 pub use page::{About, page};
 
 /// All that one run showed.
@@ -60,7 +61,7 @@ pub struct Figures {
     pub not_native: usize,
     /// How many are skipped.
     pub skipped: usize,
-    /// How many passed at the second try.
+    /// How many of those that pass here did so at the second attempt only.
     pub again: usize,
 }
 
@@ -69,7 +70,7 @@ impl Figures {
     pub fn count(&mut self, record: &Record) {
         self.native += usize::from(record.counts());
         self.here += usize::from(record.passes());
-        self.again += usize::from(record.again && record.passes());
+        self.again += usize::from(record.attempts > 1 && record.passes());
         match record.verdict {
             Verdict::Pass => {}
             Verdict::Expected => self.expected += 1,
@@ -164,7 +165,7 @@ impl Results {
             save(path, &json::text(self)?)?;
         }
         if let Some(path) = &options.html {
-            save(path, &html::text(self))?;
+            save(path, &html::text(std::slice::from_ref(self)))?;
         }
         Ok(())
     }

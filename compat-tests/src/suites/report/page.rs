@@ -1,9 +1,6 @@
-//! `docs/compatibility.md`, made from the JSON of whole runs.
+//! `docs/compatibility.md`, made from the results of whole runs.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
+use super::{Figures, Ran, Results, Verdict};
 use crate::suites::expected;
 
 /// What the page says of versions beside the results'.
@@ -12,117 +9,97 @@ pub struct About {
     pub version: String,
 }
 
-/// What one area's row counts.
-#[derive(Default)]
-struct Row {
-    native: usize,
-    here: usize,
-    not_native: usize,
-    skipped: usize,
-}
-
-impl Row {
-    fn add(&mut self, record: &Value) {
-        match record["native"].as_str() {
-            Some("pass") => {
-                self.native += 1;
-                self.here +=
-                    usize::from(matches!(record["verdict"].as_str(), Some("pass" | "unexpected pass")));
-            }
-            Some("skip") => self.skipped += 1,
-            _ => self.not_native += 1,
-        }
-    }
-
-    fn line(&self, name: &str) -> String {
-        let rate =
-            (self.here * 1000).checked_div(self.native).map_or(100.0, |permille| permille as f64 / 10.0);
-        format!(
-            "| {name} | {} | {} | {rate:.1} % | {} | {} |\n",
-            self.native, self.here, self.not_native, self.skipped
-        )
-    }
-}
-
 /// The page of these runs.
-pub fn page(about: &About, runs: &[Value]) -> String {
+pub fn page(about: &About, runs: &[Results]) -> String {
     let mut page = format!(
-        "# Compatibility\n\nMade by `cargo xtask compat`; do not edit. Suites that others wrote, unmodified, from \
-         Debian's packages: the same\nprograms in the same file system, natively and under Offshoot {}, side by side. \
-         Only what passes natively counts. What\nfails here although it passes natively is listed below with its \
-         reason.\n",
+        "# Compatibility\n\nMade by `cargo xtask compat --page`; do not edit. Suites that others wrote, unmodified, from \
+         Debian's packages, and\nour own cases: the same programs in the same file system, natively and under Offshoot {}, \
+         side by side. Only what\npasses natively counts. What fails is tried once more, alone. What fails here although \
+         it passes natively is\nlisted with its reason.\n\n\
+         | suite | platform | passes natively | of those here | rate | at the second attempt |\n|---|---|---:|---:|---:|---:|\n",
         about.version
     );
-    for run in runs {
-        for suite in run["suites"].as_array().into_iter().flatten() {
-            page.push_str(&section(run, suite));
-        }
+    for (run, suite) in suites(runs) {
+        let all = run.figures(&suite.name);
+        page.push_str(&format!(
+            "| {} | {} | {} | {} | {:.1} % | {} |\n",
+            title(suite),
+            run.platform,
+            all.native,
+            all.here,
+            all.rate(),
+            all.again
+        ));
+    }
+    for (run, suite) in suites(runs) {
+        page.push_str(&section(run, suite));
     }
     page
 }
 
-fn section(run: &Value, suite: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let of_suite = |record: &&Value| record["suite"] == suite["name"];
-    let records: Vec<&Value> = run["records"].as_array().into_iter().flatten().filter(of_suite).collect();
-    let mut areas: BTreeMap<String, Row> = BTreeMap::new();
-    let mut all = Row::default();
-    for record in &records {
-        areas.entry(text(&record["area"])).or_default().add(record);
-        all.add(record);
-    }
+fn suites(runs: &[Results]) -> impl Iterator<Item = (&Results, &Ran)> {
+    runs.iter().flat_map(|run| run.suites.iter().map(move |suite| (run, suite)))
+}
+
+fn title(suite: &Ran) -> String {
+    let part = if suite.whole { "" } else { " (a part)" };
+    suite.title.replacen("the ", "The ", 1) + part
+}
+
+fn line(name: &str, figures: Figures) -> String {
+    let Figures { native, here, again, not_native, skipped, .. } = figures;
+    format!("| {name} | {native} | {here} | {:.1} % | {again} | {not_native} | {skipped} |\n", figures.rate())
+}
+
+fn section(run: &Results, suite: &Ran) -> String {
     let mut part = format!(
-        "\n## {}{}, {} platform\n\n{}, version {}, on {}.\n\n\
-         | area | passes natively | of those here | rate | fails natively | skipped |\n|---|---:|---:|---:|---:|---:|\n",
-        text(&suite["title"]).replacen("the ", "The ", 1),
-        if suite["whole"] == Value::Bool(false) { " (a part)" } else { "" },
-        text(&run["platform"]),
-        text(&run["date"]),
-        text(&suite["version"]),
-        text(&run["host"]),
+        "\n## {}, {} platform\n\n{}, version {}, on {}.\n\n\
+         | area | passes natively | of those here | rate | at the second attempt | fails natively | skipped |\n\
+         |---|---:|---:|---:|---:|---:|---:|\n",
+        title(suite),
+        run.platform,
+        run.date,
+        suite.version,
+        run.host,
     );
-    for (area, row) in &areas {
-        part.push_str(&row.line(area));
+    for (area, figures) in run.areas(&suite.name) {
+        part.push_str(&line(area, figures));
     }
-    part.push_str(&all.line("**all**"));
-    let failing: Vec<&&Value> = records
-        .iter()
-        .filter(|r| matches!(r["verdict"].as_str(), Some("fail" | "expected failure")))
-        .collect();
-    // Reasons as the lists have them now: some are written down after the run that found the failure.
-    let reasons = expected::of(&text(&suite["name"]), &text(&run["platform"])).unwrap_or_default();
-    if !failing.is_empty() {
+    part.push_str(&line("**all**", run.figures(&suite.name)));
+    let of_suite = run.records.iter().filter(|record| record.suite == suite.name);
+    let mut failing = of_suite.filter(|r| matches!(r.verdict, Verdict::Fail | Verdict::Expected)).peekable();
+    if failing.peek().is_some() {
         part.push_str("\n| does not pass here | why |\n|---|---|\n");
     }
+    // Reasons as the lists have them now: some are written down after the run that found the failure.
+    let reasons = expected::of(&suite.name, &run.platform).unwrap_or_default();
     for record in failing {
-        let name = format!("{}/{}", text(&record["area"]), text(&record["name"]));
-        let known = record["expected"].as_str().or(reasons.get(&name).map(String::as_str));
-        let reason = known.unwrap_or("not explained yet").replace('|', "\\|");
-        let name = name.replace('|', "\\|");
-        part.push_str(&format!("| `{name}` | {reason} |\n"));
+        let known = reasons.get(&record.id()).or(record.expected.as_ref());
+        let reason = known.map_or("not explained yet", String::as_str).replace('|', "\\|");
+        part.push_str(&format!("| `{}` | {reason} |\n", record.id().replace('|', "\\|")));
     }
     part
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn figures_and_reasons() {
-        let run = json!({
-            "date": "2026-01-31", "platform": "hosted", "host": "Linux 6",
-            "suites": [{ "name": "s", "title": "the suite", "version": "1" }],
+        let run = super::super::json::read(
+            r#"{ "date": "2026-01-31", "platform": "hosted", "host": "Linux 6",
+            "suites": [{ "name": "s", "title": "the suite", "version": "1", "whole": true }],
             "records": [
-                { "suite": "s", "area": "a", "name": "x", "native": "pass", "verdict": "pass" },
+                { "suite": "s", "area": "a", "name": "x", "native": "pass", "verdict": "pass", "attempts": 2 },
                 { "suite": "s", "area": "a", "name": "y", "native": "pass", "verdict": "expected failure", "expected": "no" },
-                { "suite": "s", "area": "a", "name": "z", "native": "fail", "verdict": "fails natively" },
-            ],
-        });
+                { "suite": "s", "area": "a", "name": "z", "native": "fail", "verdict": "fails natively" }
+            ] }"#,
+        )
+        .unwrap();
         let page = page(&About { version: "0.1".to_owned() }, &[run]);
-        assert!(page.contains("| a | 2 | 1 | 50.0 % | 1 | 0 |"), "{page}");
+        assert!(page.contains("| The suite | hosted | 2 | 1 | 50.0 % | 1 |"), "{page}");
+        assert!(page.contains("| a | 2 | 1 | 50.0 % | 1 | 1 | 0 |"), "{page}");
         assert!(page.contains("| `a/y` | no |"), "{page}");
     }
 }
