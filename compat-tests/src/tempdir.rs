@@ -17,16 +17,21 @@ pub struct TempDir(PathBuf);
 impl TempDir {
     /// Creates a folder in the host's folder for temporary files.
     pub fn new(label: &str) -> Result<TempDir> {
+        TempDir::within(&env::temp_dir(), label)
+    }
+
+    /// Creates one elsewhere.
+    pub fn within(folder: &Path, label: &str) -> Result<TempDir> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("compat-{label}-{}-{number}", process::id()));
+        let path = folder.join(format!("compat-{label}-{}-{number}", process::id()));
         fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777))?;
         Ok(TempDir(path))
     }
 
     /// Removes folders that this program left when it was killed.
-    pub fn sweep() {
-        for entry in fs::read_dir(env::temp_dir()).into_iter().flatten().flatten() {
+    pub fn sweep(folder: &Path) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if left_by(&name).is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
                 drop(TempDir(entry.path()));

@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use platform_x86::percpu;
 use platform_x86::words::Words;
-use protocol::xen::{ASK_BIND, EVENTS_DOMAIN, PageGrant};
+use protocol::xen::{ASK_BIND, ASK_RING, EVENTS_DOMAIN, PageGrant};
 use protocol::{MONITOR_SLOT, SharedMem, events};
 
 use crate::layout::VIEWS;
@@ -71,10 +71,13 @@ pub fn notify(to: u32, event: u32) {
         percpu::this().kicked();
     } else if let Some(port) = port_to(to) {
         hypercall::send(port);
+    } else {
+        // One of us has as many ports as Xen allows; the monitor has one to each.
+        door::ask(ASK_RING, &[to.into()]);
     }
 }
 
-/// The port to a member, bound at first use and when the slot has another domain.
+/// The port to a member, bound at first use and when the slot has another domain. None when there can be none.
 fn port_to(slot: u32) -> Option<u32> {
     let domain = EVENTS_MEM.u32_at(events::slot_base(slot) + EVENTS_DOMAIN).load(Ordering::Relaxed);
     let mut ports = PORTS.lock();
@@ -89,7 +92,11 @@ fn port_to(slot: u32) -> Option<u32> {
         return None;
     }
     let end: PageGrant = door::get(0);
-    let port = hypercall::bind_interdomain(end.domid, end.gref)?;
+    let port = hypercall::bind_interdomain(end.domid, end.gref).or_else(|| {
+        // No port is free. Those that are in use are bound again when they are needed.
+        core::mem::take(&mut *ports).into_values().for_each(|(_, port)| hypercall::close_port(port));
+        hypercall::bind_interdomain(end.domid, end.gref)
+    })?;
     ports.insert(slot, (end.domid, port));
     Some(port)
 }

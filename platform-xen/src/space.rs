@@ -10,7 +10,7 @@ use abi::mm::PAGE_SIZE;
 use platform::machine::Usage;
 use platform::{Backing, MemError, Prot};
 use protocol::xen::{
-    ASK_DROP, ASK_SYNC, NOTICE_CUT, NOTICE_DROPPED, NOTICE_PULLED, NOTICE_TOUCHED, PageGrant,
+    ASK_DROP, ASK_SYNC, NOTICE_CLOSE, NOTICE_CUT, NOTICE_DROPPED, NOTICE_PULLED, NOTICE_TOUCHED, PageGrant,
 };
 
 use crate::frames::{FrameTable, Words};
@@ -150,6 +150,7 @@ pub fn take_notices() {
             NOTICE_CUT => space.let_go(arg),
             NOTICE_PULLED => return snapshot::pulled(),
             NOTICE_TOUCHED => return hot::touched(arg as usize),
+            NOTICE_CLOSE => return hypercall::close_port(arg as u32),
             _ => {}
         }
         space.settle();

@@ -115,6 +115,8 @@ pub const ASK_CRASH: u32 = 11;
 pub const ASK_SYNC: u32 = 12;
 /// Answered when no clone of this member copies any more.
 pub const ASK_SETTLED: u32 = 13;
+/// Ring the member in a slot, for one that can bind no port to it: args = slot.
+pub const ASK_RING: u32 = 14;
 
 /// Start the kernel: the identity and the program are in the control region. Data = [`StartPages`].
 pub const DO_START: u32 = 1;
@@ -203,6 +205,8 @@ pub const NOTICE_CUT: u64 = 2;
 pub const NOTICE_PULLED: u64 = 3;
 /// A clone of this member soon touched the page at this address; the next one may too. Not rung, and not reliable.
 pub const NOTICE_TOUCHED: u64 = 4;
+/// The member at the other end of a port is no more: argument = the port, which is to be closed. Not rung.
+pub const NOTICE_CLOSE: u64 = 5;
 
 /// Offset in a slot's part of the events region (`protocol::events`) of the domain id (u32) that the slot has now. The
 /// monitor writes it before the member runs: who has bound a port to an earlier member of the slot binds anew.

@@ -74,7 +74,7 @@ impl Default for DomainConfig {
         DomainConfig {
             uuid: [0; 16],
             max_vcpus: 1,
-            max_event_port: 4095,
+            max_event_port: 1023,
             max_grant_frames: None,
             max_maptrack_frames: None,
         }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use compat_tests::suites::report::{self, About, Results};
-use compat_tests::suites::{self, Options};
+use compat_tests::suites::{self, Here, Options, PlatformArg};
 
 use crate::repo::Repo;
-use crate::{build, setup, shell};
+use crate::{build, lab, run, setup, shell};
 
 /// The page of figures.
 const PAGE: &str = "docs/compatibility.md";
@@ -19,13 +19,21 @@ const KEPT: &str = "compat-results";
 /// Builds, runs and tells; true if all went as expected.
 pub fn run(repo: &Repo, options: &Options, page: bool) -> Result<bool> {
     setup::run(setup::Need::Everything)?;
-    shell::heading("building Offshoot");
-    build::product(repo)?;
-    shell::heading("running the suites");
-    let results = suites::run(options, &repo.offshoot(), &mut |results, suite| {
+    let mut each = |results: &Results, suite: &str| {
         keep(repo, results, suite)?;
         if page { write_page(repo) } else { Ok(()) }
-    })?;
+    };
+    let results = if options.platform == PlatformArg::Xen && !run::is_dom0() {
+        lab::suites::run(repo, options, &mut each)?
+    } else {
+        shell::heading("building Offshoot");
+        build::product(repo)?;
+        if options.platform == PlatformArg::Xen {
+            build::kernel(repo, build::KERNEL_XEN)?;
+        }
+        shell::heading("running the suites");
+        suites::run(options, &Here::new(&repo.offshoot(), options.platform.name()), &mut each)?
+    };
     report::table::print(&results);
     if page {
         println!("written: {PAGE} and {}", repo.target.join(KEPT).join("index.html").display());

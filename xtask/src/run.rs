@@ -30,12 +30,16 @@ publish=; while [ "$1" != -- ]; do publish="$publish --publish $1"; shift; done;
 "$xtask" lab --lab "$lab" down
 exit $status"#;
 
+/// Whether this is the control domain of a Xen host.
+pub fn is_dom0() -> bool {
+    fs::read_to_string("/proc/xen/capabilities").is_ok_and(|text| text.contains("control_d"))
+}
+
 /// Builds, then becomes `offshoot run`: signals of the terminal reach it directly.
 pub fn run(repo: &Repo, name: &str, platform: Platform, args: &[String]) -> Result<bool> {
     let port = Port::load(&repo.root.join("ports").join(name)).or_else(|_| Port::find(name))?;
     setup::run(setup::Need::Run)?;
-    let dom0 = fs::read_to_string("/proc/xen/capabilities").is_ok_and(|text| text.contains("control_d"));
-    let lab = platform == Platform::Xen && !dom0;
+    let lab = platform == Platform::Xen && !is_dom0();
     if !lab {
         shell::heading("building Offshoot");
         build::product(repo)?;

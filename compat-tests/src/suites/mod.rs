@@ -22,7 +22,7 @@ mod session;
 pub use job::{Job, Outcome, Reading, Seen};
 pub use judge::{Record, Verdict};
 pub use options::{Options, PlatformArg};
-pub use place::namespaces;
+pub use place::{Here, namespaces};
 pub use session::run;
 
 use std::path::PathBuf;

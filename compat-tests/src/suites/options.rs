@@ -41,6 +41,9 @@ pub struct Options {
     /// How many tests run at once
     #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
+    /// Only every Nth test of each suite
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    pub every: u16,
     /// Only the short part that runs with every test of the project
     #[arg(long)]
     pub short: bool,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::{Job, Seen, Suite};
-use crate::exec;
+use crate::exec::{self, Finished};
 use crate::tempdir::TempDir;
 
 /// Sets the native side's file system up.
@@ -25,6 +25,8 @@ const ENVIRONMENT: [(&str, &str); 5] = [
     ("TMPDIR", "/tmp"),
 ];
 
+/// The folder of a job's results, beside its layer.
+const OUT: &str = "out";
 /// How long a family may take to end after its own limit.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -33,8 +35,28 @@ const GRACE: Duration = Duration::from_secs(20);
 pub enum Side {
     /// The host's own Linux.
     Native,
-    /// Offshoot: the command and the platform.
-    Here(PathBuf, &'static str),
+    /// Offshoot.
+    Here(Here),
+}
+
+/// Offshoot, as the suites call it.
+#[derive(Clone, Debug)]
+pub struct Here {
+    /// The command.
+    pub offshoot: PathBuf,
+    /// What `run --platform` takes.
+    pub platform: &'static str,
+    /// A test may take this many times as long as natively: for emulated machines.
+    pub patience: u32,
+    /// Where folders are made that the command reads and writes.
+    pub folders: PathBuf,
+}
+
+impl Here {
+    /// A command of this machine.
+    pub fn new(offshoot: &Path, platform: &'static str) -> Here {
+        Here { offshoot: offshoot.to_owned(), platform, patience: 1, folders: env::temp_dir() }
+    }
 }
 
 /// What one run of a job showed.
@@ -47,23 +69,31 @@ pub struct Run {
 
 /// Runs a job on one side.
 pub fn run(suite: &Suite, job: &Job, side: &Side) -> Result<Run> {
-    let scratch = TempDir::new("suite")?;
-    let (out, layer) = (scratch.path().join("out"), scratch.path().join("layer"));
+    let (finished, limit, scratch) = attempt(suite, job, side)?;
+    let hung = finished.timed_out || (finished.took >= limit && finished.status == 124);
+    let out = scratch.path().join(OUT);
+    Ok(Run { seen: job.read(&finished, hung, &out), took: finished.took })
+}
+
+/// Runs a job's command: how it ended, its limit on this side, and the folder that has its results.
+fn attempt(suite: &Suite, job: &Job, side: &Side) -> Result<(Finished, Duration, TempDir)> {
+    let scratch = match side {
+        Side::Native => TempDir::new("suite")?,
+        Side::Here(here) => TempDir::within(&here.folders, "suite")?,
+    };
+    let (out, layer) = (scratch.path().join(OUT), scratch.path().join("layer"));
     for dir in [&out, &layer] {
         fs::create_dir(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     }
-    let command = match side {
-        Side::Native => native(suite, job, &out, &layer),
-        Side::Here(offshoot, platform) => here(offshoot, platform, suite, job, &out),
-    };
     // A family ends itself at its limit and leaves nothing; the kill is for one that does not.
-    let limit = match side {
-        Side::Native => job.limit,
-        Side::Here(..) => job.limit + GRACE,
+    let (command, limit, grace) = match side {
+        Side::Native => (native(suite, job, &out, &layer), job.limit, Duration::ZERO),
+        Side::Here(here) => {
+            let limit = job.limit * here.patience;
+            (command_of(here, suite, job, limit, &out), limit, GRACE * here.patience)
+        }
     };
-    let finished = exec::run(command, b"", limit)?;
-    let hung = finished.timed_out || (finished.took >= job.limit && finished.status == 124);
-    Ok(Run { seen: job.read(&finished, hung, &out), took: finished.took })
+    Ok((exec::run(command, b"", limit + grace)?, limit, scratch))
 }
 
 fn native(suite: &Suite, job: &Job, out: &Path, layer: &Path) -> Command {
@@ -75,12 +105,13 @@ fn native(suite: &Suite, job: &Job, out: &Path, layer: &Path) -> Command {
     command
 }
 
-fn here(offshoot: &Path, platform: &str, suite: &Suite, job: &Job, out: &Path) -> Command {
+fn command_of(here: &Here, suite: &Suite, job: &Job, limit: Duration, out: &Path) -> Command {
     let mut command = heir();
-    command.arg(offshoot).args(["run", "--platform", platform, "--scratch", "--root"]).arg(suite.root.path());
+    command.arg(&here.offshoot).args(["run", "--platform", here.platform, "--scratch", "--root"]);
+    command.arg(suite.root.path());
     command.arg("-v").arg(format!("{}:/suite:ro", suite.data.display()));
     command.arg("-v").arg(format!("{}:/out", out.display()));
-    command.args(["-w", &job.workdir, "--timeout", &job.limit.as_secs().to_string()]);
+    command.args(["-w", &job.workdir, "--timeout", &limit.as_secs().to_string()]);
     let own = job.env.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     for (key, value) in ENVIRONMENT.into_iter().chain(own) {
         command.arg("-e").arg(format!("{key}={value}"));
@@ -129,10 +160,6 @@ fn heir() -> Command {
 
 /// Whether a side can run anything at all; otherwise why not.
 pub fn probe(suite: &Suite, side: &Side) -> Result<()> {
-    let scratch = TempDir::new("suite")?;
-    let (out, layer) = (scratch.path().join("out"), scratch.path().join("layer"));
-    fs::create_dir(&out)?;
-    fs::create_dir(&layer)?;
     let job = Job {
         area: String::new(),
         name: "true".to_owned(),
@@ -143,13 +170,11 @@ pub fn probe(suite: &Suite, side: &Side) -> Result<()> {
         reading: super::Reading::Status,
         short: false,
     };
-    let (what, command) = match side {
-        Side::Native => {
-            ("natively (it needs root, or unprivileged user namespaces)", native(suite, &job, &out, &layer))
-        }
-        Side::Here(offshoot, platform) => ("under offshoot", here(offshoot, platform, suite, &job, &out)),
+    let what = match side {
+        Side::Native => "natively (it needs root, or unprivileged user namespaces)",
+        Side::Here(_) => "under offshoot",
     };
-    let finished = exec::run(command, b"", job.limit + GRACE)?;
+    let (finished, ..) = attempt(suite, &job, side)?;
     if finished.status != 0 {
         let text = String::from_utf8_lossy(&finished.stderr).trim().to_owned();
         bail!(

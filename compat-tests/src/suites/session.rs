@@ -1,6 +1,6 @@
 //! A run of suites: prepare, run every job natively and here, compare, report.
 
-use std::path::Path;
+use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -12,7 +12,7 @@ use portkit::{Cache, Progress};
 use super::attempts::{Attempts, Setting};
 use super::expected::{self, Expected};
 use super::judge::{Record, Verdict};
-use super::place::{self, Side};
+use super::place::{self, Here, Side};
 use super::report::{self, Results};
 use crate::tempdir::TempDir;
 
@@ -22,7 +22,7 @@ use super::{ALL, Job, Options, Outcome, PlatformArg, Seen, Suite};
 /// later one is stopped.
 pub fn run(
     options: &Options,
-    offshoot: &Path,
+    here: &Here,
     each: &mut dyn FnMut(&Results, &str) -> Result<()>,
 ) -> Result<Results> {
     let names: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
@@ -31,7 +31,8 @@ pub fn run(
     }
     let reused =
         options.reuse_native.as_deref().map(report::json::read_native).transpose()?.unwrap_or_default();
-    TempDir::sweep();
+    TempDir::sweep(&env::temp_dir());
+    TempDir::sweep(&here.folders);
     let (cache, progress) = (Cache::open_default()?, Progress::stderr());
     let mut results = Results::new(options.platform.name());
     for (name, prepare) in ALL {
@@ -39,8 +40,7 @@ pub fn run(
             continue;
         }
         let suite = prepare(&cache, &progress).with_context(|| format!("cannot prepare the suite {name}"))?;
-        let here = (options.platform != PlatformArg::Native)
-            .then(|| Side::Here(offshoot.to_owned(), options.platform.name()));
+        let here = (options.platform != PlatformArg::Native).then(|| Side::Here(here.clone()));
         let session = Session {
             expected: expected::of(name, options.platform.name())?,
             reused: reused.iter().filter(|seen| seen.0 == name).map(|seen| seen.1.clone()).collect(),
@@ -80,6 +80,7 @@ impl Session {
             .jobs
             .iter()
             .filter(|job| chosen(&job.area, &job.name) && (job.short || !options.short))
+            .step_by(options.every.into())
             .collect();
         if jobs.is_empty() {
             return Ok(false);
@@ -100,12 +101,12 @@ impl Session {
             }
             results.records.push(record);
         }
-        if !options.short {
+        if !options.short && options.every == 1 {
             let skipped = self.suite.skipped.iter().filter(|(area, name, _)| chosen(area, name));
             results.records.extend(skipped.map(|(area, name, reason)| self.skipped(area, name, reason)));
         }
         let counts = !options.short && options.reuse_native.is_none();
-        results.add_suite(&self.suite, counts && filter.is_none(), counts);
+        results.add_suite(&self.suite, counts && filter.is_none() && options.every == 1, counts);
         Ok(true)
     }
 

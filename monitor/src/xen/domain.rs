@@ -55,6 +55,8 @@ pub struct Domain {
     pub is_ready: bool,
     /// It waits until nobody copies from it: its question is `busy`.
     pub settling: bool,
+    /// Ports of others that were made for it to bind to: (domain, port).
+    pub peers: Vec<(u32, u32)>,
     /// How often it has asked for frames of ancestors.
     pub fetches: u32,
     /// What it has not been told yet, as the notice ring has it.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use abi::signal::{SIGABRT, SIGKILL};
-use protocol::xen::{NOTICE_CUT, NOTICE_DROPPED, NOTICE_PULLED};
+use protocol::xen::{NOTICE_CLOSE, NOTICE_CUT, NOTICE_DROPPED, NOTICE_PULLED};
 
 use super::domain::{Domain, Role};
 use super::host::Host;
@@ -80,6 +80,10 @@ impl Host {
         for dropped in self.tokens.release_all(id) {
             self.tell_dropped(dropped);
         }
+        let peers = self.domains.get_mut(&id).map(|domain| std::mem::take(&mut domain.peers));
+        for (other, port) in peers.unwrap_or_default() {
+            self.notice(other, NOTICE_CLOSE, port.into());
+        }
     }
 
     /// Nobody holds a token any more: its owner may use the frames again, and an ancestor may go.
@@ -103,7 +107,8 @@ impl Host {
             domain.notices.push_back((kind, arg));
         }
         domain.flush_notices();
-        if kind != NOTICE_PULLED || !domain.notices.is_empty() {
+        let can_wait = matches!(kind, NOTICE_PULLED | NOTICE_CLOSE);
+        if !can_wait || !domain.notices.is_empty() {
             let port = domain.port;
             self.hyper.ring(port);
         }

@@ -39,6 +39,8 @@ struct State {
     /// Grant entries of a domain.
     table: Option<usize>,
     rung: Vec<u32>,
+    /// Ports made so far for others to bind to.
+    ports: u32,
 }
 
 /// The hypervisor; clones are the same one.
@@ -73,6 +75,11 @@ impl Fake {
     /// Numbers of the domains there are.
     pub fn domains(&self) -> Vec<u32> {
         self.state.borrow().domains.keys().copied().collect()
+    }
+
+    /// The ports that were rung since the last call.
+    pub fn take_rung(&self) -> Vec<u32> {
+        std::mem::take(&mut self.state.borrow_mut().rung)
     }
 
     /// An operator's `xl destroy`.
@@ -167,6 +174,9 @@ impl Hypervisor for Fake {
         }
     }
     fn rename(&self, _domain: u32, _name: &str) {}
+    fn lives(&self, domain: u32) -> bool {
+        self.state.borrow().domains.contains_key(&domain)
+    }
     fn list(&self) -> Result<Vec<Status>, Errno> {
         let state = self.state.borrow();
         let status = |(id, d): (&u32, &FakeDomain)| Status {
@@ -208,7 +218,9 @@ impl Hypervisor for Fake {
         Ok(domain + 1000)
     }
     fn unbound(&self, domain: u32, _to: u32) -> Result<u32, Errno> {
-        Ok(domain + 2000)
+        let mut state = self.state.borrow_mut();
+        state.ports += 1;
+        Ok(domain + 2000 + state.ports)
     }
     fn ring(&self, port: u32) {
         self.state.borrow_mut().rung.push(port);

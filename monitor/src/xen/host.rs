@@ -149,10 +149,14 @@ impl Host {
 
     /// A shell that runs, and its control region.
     pub fn take_shell(&mut self) -> Result<(Backing, Rc<Mapped>, u32), Errno> {
-        let (id, control) = match self.pool.pop_front() {
-            Some(shell) => shell,
-            None => self.build()?,
+        let warm = loop {
+            match self.pool.pop_front() {
+                // An operator may have destroyed it.
+                Some((id, _)) if !self.hyper.lives(id) => self.destroy(id),
+                other => break other,
+            }
         };
+        let (id, control) = warm.map_or_else(|| self.build(), Ok)?;
         let view = Rc::new(Mapped::of_pages(control.clone()));
         Ok((Backing::Held(control), view, id))
     }
@@ -187,6 +191,7 @@ impl Host {
             busy: false,
             is_ready: false,
             settling: false,
+            peers: Vec::new(),
             fetches: 0,
             notices: VecDeque::new(),
         };

@@ -56,6 +56,8 @@ pub trait Hypervisor {
     fn destroy(&self, domain: u32);
     /// Names it for `xl`.
     fn rename(&self, domain: u32, name: &str);
+    /// True for a domain that is there and not about to go.
+    fn lives(&self, domain: u32) -> bool;
     /// All domains.
     fn list(&self) -> Result<Vec<Status>, Errno>;
     /// What the vCPU of a domain that crashed was about.

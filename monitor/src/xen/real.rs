@@ -148,6 +148,10 @@ impl Hypervisor for Real {
             None => {}
         }
     }
+    fn lives(&self, domain: u32) -> bool {
+        // Where Xen does not tell, its user will find out.
+        self.xen.domain_info(id(domain)).map_or(true, |info| info.is_some_and(|d| !d.is_dying()))
+    }
     fn list(&self) -> Result<Vec<Status>, Errno> {
         let list = self.xen.domains().map_err(errno)?;
         let status = |d: &xenctl::DomainInfo| Status {

@@ -3,8 +3,8 @@
 use abi::Errno;
 use protocol::xen::{
     ASK_BIND, ASK_CLONE, ASK_CRASH, ASK_DROP, ASK_EXIT, ASK_FRAMES, ASK_GIVE_BACK, ASK_LOG, ASK_PAGES,
-    ASK_PULLED, ASK_READY, ASK_SETTLED, ASK_SYNC, FrameRange, NOTICE_TOUCHED, PageGrant, REGION_CONTROL,
-    REGION_EVENTS, REGION_FAMILY, REQUEST_DATA_LEN,
+    ASK_PULLED, ASK_READY, ASK_RING, ASK_SETTLED, ASK_SYNC, FrameRange, NOTICE_CLOSE, NOTICE_TOUCHED,
+    PageGrant, REGION_CONTROL, REGION_EVENTS, REGION_FAMILY, REQUEST_DATA_LEN,
 };
 use std::rc::Rc;
 use zerocopy::{FromBytes, IntoBytes};
@@ -158,6 +158,12 @@ fn serve(fam: &mut Family, id: u32) {
             Ok((0, Vec::new()))
         }
         ASK_BIND => host.bind(id, asked.args[0]),
+        ASK_RING => {
+            if let Ok(slot) = u32::try_from(asked.args[0]) {
+                host.ports.ring(slot);
+            }
+            Ok((0, Vec::new()))
+        }
         ASK_LOG => {
             let text = host.text(id, asked.args[0]).unwrap_or_default();
             say(&format!("domain {id}: {}", printable(&text)));
@@ -313,6 +319,15 @@ impl Host {
             return Err(Errno::EINVAL);
         }
         let port = self.hyper.unbound(other, id)?;
+        if let Some(domain) = self.domains.get_mut(&id) {
+            // It binds anew because it has closed its end of the earlier channel.
+            let earlier = domain.peers.iter().position(|(domain, _)| *domain == other);
+            let earlier = earlier.map(|at| domain.peers.swap_remove(at).1);
+            domain.peers.push((other, port));
+            if let Some(port) = earlier {
+                self.notice(other, NOTICE_CLOSE, port.into());
+            }
+        }
         let grant = PageGrant { domid: other, gref: port };
         Ok((0, grant.as_bytes().to_vec()))
     }

@@ -311,6 +311,71 @@ fn a_clone_that_fails_is_told() {
 }
 
 #[test]
+fn a_shell_that_an_operator_destroyed_is_replaced() {
+    let mut g = Guest::new();
+    let first = g.first;
+    while super::do_chore(&mut g.fam) {}
+    let shells = |g: &mut Guest| {
+        let shell = |d: &&super::domain::Domain| d.role == Role::Shell;
+        g.host().domains.values().filter(shell).map(|d| d.id).collect::<Vec<_>>()
+    };
+    let warm = shells(&mut g);
+    assert!(!warm.is_empty());
+    warm.iter().for_each(|id| g.fake.vanish(*id));
+    // Nobody has looked since: the fork itself finds out.
+    let child = g.prepare(first);
+    assert!(!warm.contains(&child.2) && g.fake.domains().contains(&child.2));
+    // Without memory for another one it is refused, and later it is not.
+    shells(&mut g).iter().for_each(|id| g.fake.vanish(*id));
+    g.fake.set_budget(Some(0));
+    let mut req = Request { op: protocol::Op::ForkPrepare as u16, pid: first.1, ..Request::default() };
+    req.args[0] = 17;
+    let call = Call { slot: first.0, pid: first.1, req: &req, data: &[] };
+    let refused = crate::ops::dispatch(&mut g.fam, &call).err();
+    assert!(matches!(refused, Some(Errno::EAGAIN | Errno::ENOMEM)), "{refused:?}");
+    g.fake.set_budget(None);
+    g.prepare(first);
+}
+
+#[test]
+fn ports_of_members_that_are_no_more_are_closed() {
+    let mut g = Guest::new();
+    let first = g.first;
+    let (child, _) = g.fork(first);
+    let closed = |g: &Guest| {
+        let door = g.door(first.2);
+        let (tail, head) = (door.u32_at(NOTICE_RING), door.u32_at(NOTICE_RING + 4));
+        let mut ports = Vec::new();
+        for at in head.load(Ordering::Relaxed)..tail.load(Ordering::Relaxed) {
+            let mut notice = [0u64; 2];
+            let entry = NOTICE_RING + 16 + at as usize % NOTICES * NOTICE_SIZE;
+            door.read(entry, notice.as_mut_bytes());
+            ports.extend((notice[0] == NOTICE_CLOSE).then_some(notice[1]));
+        }
+        ports
+    };
+    let bind = |g: &mut Guest| {
+        assert_eq!(g.ask(child.2, ASK_BIND, &[first.0.into()], &[]), 0);
+        let end = g.grants(child.2, 1)[0];
+        assert_eq!(end.domid, first.2);
+        u64::from(end.gref)
+    };
+    let one = bind(&mut g);
+    assert!(closed(&g).is_empty());
+    let two = bind(&mut g);
+    assert_eq!(closed(&g), [one]);
+    g.fake.vanish(child.2);
+    g.look();
+    assert_eq!(closed(&g), [one, two]);
+    // A member that can bind no port is rung by the monitor.
+    g.fake.take_rung();
+    assert_eq!(g.ask(first.2, ASK_RING, &[first.0.into()], &[]), 0);
+    let port = g.host().domains[&first.2].port;
+    assert!(g.fake.take_rung().contains(&port));
+    assert_eq!(g.ask(first.2, ASK_RING, &[u64::MAX], &[]), 0);
+}
+
+#[test]
 fn want_of_memory_is_an_answer() {
     let mut g = Guest::new();
     let (slot, _, d) = g.first;
@@ -348,7 +413,7 @@ proptest! {
     /// Whatever a member writes into its door, the monitor answers or ends it, and all can be taken away afterwards.
     #[test]
     fn lies_do_no_harm(steps in prop::collection::vec(
-        (0u32..15, prop::array::uniform6(prop_oneof![0u64..6, any::<u64>(), (u64::MAX - 5)..=u64::MAX]), any::<u8>()), 1..60)
+        (0u32..17, prop::array::uniform6(prop_oneof![0u64..6, any::<u64>(), (u64::MAX - 5)..=u64::MAX]), any::<u8>()), 1..60)
     ) {
         let mut g = Guest::new();
         let first = g.first;

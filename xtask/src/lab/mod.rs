@@ -10,6 +10,7 @@ mod place;
 mod programs;
 mod rows;
 mod signals;
+pub mod suites;
 mod terminal;
 mod test;
 
@@ -233,13 +234,19 @@ impl Lab {
 
     /// The `offshoot` command of dom0 with members on Xen, as a program of this machine.
     fn command(&self) -> Result<PathBuf> {
-        let path = self.place.dir().join("offshoot-xen");
+        self.program("/lab/bin/offshoot-xen")
+    }
+
+    /// A program of dom0, as one of this machine that any environment may call.
+    fn program(&self, program: &str) -> Result<PathBuf> {
+        let path = self.place.dir().join(Path::new(program).file_name().unwrap_or_default());
         let xtask = std::env::current_exe().context("this program has no name")?;
-        let words = ["lab", "--lab", &self.name, "--no-build", "run", "--", "/lab/bin/offshoot-xen"];
+        let words = ["lab", "--lab", &self.name, "--no-build", "run", "--", program];
         let xtask = xtask.to_string_lossy();
         let words = [&[&*xtask], &words[..]].concat();
         let text = format!(
-            "#!/bin/sh\nexec {} \"$@\"\n",
+            "#!/bin/sh\nexport OFFSHOOT_CACHE={}\nexec {} \"$@\"\n",
+            quote(&Cache::open_default()?.dir().to_string_lossy()),
             words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
         );
         fs::write(&path, text)

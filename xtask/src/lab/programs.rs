@@ -14,11 +14,12 @@ use crate::shell;
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// What is built for dom0: cargo's words, and the program's name.
-const PROGRAMS: [(&[&str], &str); 4] = [
+const PROGRAMS: [(&[&str], &str); 5] = [
     (&["--package", "offshoot-cli"], "offshoot"),
     (&["--package", "offshoot-compat-tests"], "offshoot-compat-tests"),
     (&["--package", "offshoot-xenctl", "--example", "xenctl-selftest"], "examples/xenctl-selftest"),
     (&["--package", "offshoot-xenctl", "--example", "full-copy"], "examples/full-copy"),
+    (&["--package", "offshoot-xenctl", "--example", "hog"], "examples/hog"),
 ];
 
 /// The kernel of members on Xen; the monitor looks for it beside its own executable.
@@ -31,6 +32,10 @@ const ON_XEN: &str = "#!/bin/sh\n\
     [ \"$1\" = run ] || exec /lab/bin/offshoot \"$@\"\n\
     shift\n\
     exec /lab/bin/offshoot run --platform xen \"$@\"\n";
+
+/// The programs in C, by their names and where they are.
+const IN_C: [(&str, &str); 2] =
+    [(MEASURER, "xtask/lab/bench.c"), ("offshoot-lab-tries", "xtask/lab/tries.c")];
 
 /// The program whose figures `lab bench` shows, in C: it runs as a guest's only program too.
 pub const MEASURER: &str = "offshoot-lab-bench";
@@ -55,9 +60,11 @@ pub fn build(repo: &Repo, place: &Place) -> Result<()> {
     fs::write(&on_xen, ON_XEN)
         .and_then(|()| fs::set_permissions(&on_xen, fs::Permissions::from_mode(0o755)))
         .with_context(|| format!("cannot write {}", on_xen.display()))?;
-    let mut compiler = Command::new("cc");
-    compiler.args(["-O2", "-static", "-o"]).arg(place.binaries().join(MEASURER));
-    shell::run(compiler.arg(repo.root.join("xtask/lab/bench.c")))?;
+    for (name, source) in IN_C {
+        let mut compiler = Command::new("cc");
+        compiler.args(["-O2", "-static", "-o"]).arg(place.binaries().join(name));
+        shell::run(compiler.arg(repo.root.join(source)))?;
+    }
     for (words, program) in PROGRAMS {
         let mut command = repo.cargo(&["build", "--release", "--target", TARGET]);
         // In a folder of its own, so that it does not disturb what the host's build has compiled.

@@ -49,7 +49,7 @@ const MESSAGES: &str = r#"cd /
     test -n "$few" && test $((many - few)) -lt 500"#;
 
 /// All of them.
-pub const ROWS: [Row; 15] = [
+pub const ROWS: [Row; 18] = [
     Row { name: "xenctl", place: Place::Dom0, line: "xenctl-selftest", seconds: 120 },
     Row {
         name: "busybox",
@@ -65,6 +65,9 @@ pub const ROWS: [Row; 15] = [
     Row { name: "messages", place: Place::Dom0, line: MESSAGES, seconds: 120 },
     Row { name: "destroy", place: Place::Dom0, line: "sh xtask/lab/tests/destroy.sh", seconds: 600 },
     Row { name: "pause", place: Place::Dom0, line: "sh xtask/lab/tests/pause.sh", seconds: 600 },
+    Row { name: "shells", place: Place::Dom0, line: "sh xtask/lab/tests/shells.sh", seconds: 300 },
+    Row { name: "event channels", place: Place::Dom0, line: "sh xtask/lab/tests/channels.sh", seconds: 520 },
+    Row { name: "xen memory", place: Place::Dom0, line: "sh xtask/lab/tests/xen_memory.sh", seconds: 300 },
     Row {
         name: "monitor memory",
         place: Place::Dom0,

@@ -1,7 +1,7 @@
 //! A short, fixed part of the suites that others wrote: the whole of them is `cargo xtask compat`.
 
 use anyhow::Result;
-use compat_tests::suites::{self, Options, PlatformArg, report};
+use compat_tests::suites::{self, Here, Options, PlatformArg, report};
 
 use crate::repo::Repo;
 use crate::tally::Tally;
@@ -17,12 +17,14 @@ pub fn run(repo: &Repo) -> Result<Tally> {
         platform: PlatformArg::Hosted,
         filter: None,
         jobs: 2,
+        every: 1,
         short: true,
         json: None,
         html: None,
         reuse_native: None,
     };
-    let results = suites::run(&options, &repo.offshoot(), &mut |_, _| Ok(()))?;
+    let results =
+        suites::run(&options, &Here::new(&repo.offshoot(), options.platform.name()), &mut |_, _| Ok(()))?;
     report::table::print(&results);
     let (passed, failures) = results.tally();
     Ok(Tally { passed, failed: failures.len(), failures })
