@@ -1,6 +1,5 @@
 //! Values of options: each parser says in one sentence what is wrong.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use monitor::config::{Publish, Volume};
@@ -32,28 +31,12 @@ pub fn reason(e: &std::io::Error) -> String {
 
 /// `[ADDRESS:]HOST:GUEST[/tcp|/udp]` or `PORT`.
 pub fn publish(text: &str) -> Parsed<Publish> {
-    let (rest, udp) = match text.rsplit_once('/') {
-        Some((rest, "udp")) => (rest, true),
-        Some((rest, "tcp")) => (rest, false),
-        Some((_, other)) => return Err(format!("{other} is neither tcp nor udp")),
-        None => (text, false),
-    };
-    let number = |part: &str| match part.parse::<u16>() {
-        Ok(port) if port > 0 => Ok(port),
-        _ => Err(format!("{part:?} is not a port number: write HOST:GUEST with numbers from 1 to 65535")),
-    };
-    let (rest, guest) = match rest.rsplit_once(':') {
-        Some((rest, guest)) => (rest, number(guest)?),
-        None => (rest, number(rest)?),
-    };
-    let (address, host) = match rest.rsplit_once(':') {
-        Some((address, host)) => {
-            let bare = address.trim_start_matches('[').trim_end_matches(']');
-            (bare.parse::<IpAddr>().map_err(|_| format!("{address} is not an address"))?, number(host)?)
-        }
-        None => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), number(rest)?),
-    };
-    Ok(Publish { address, host, guest, udp })
+    text.parse().map(published)
+}
+
+/// A port's way to say it, for the monitor.
+pub fn published(p: portkit::Publish) -> Publish {
+    Publish { address: p.address, host: p.host, guest: p.guest, udp: p.udp }
 }
 
 /// `UID[:GID]`.

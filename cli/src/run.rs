@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use monitor::Config;
-use monitor::config::{Publish, TraceTo};
+use monitor::config::TraceTo;
 use portkit::{Cache, Port, Progress, Root, open_root};
 
 use crate::args::{Platform, RunArgs};
-use crate::parse::reason;
+use crate::parse::{published, reason};
 
 /// The member's kernel, beside the command.
 const KERNEL: &str = "offshoot-kernel-hosted";
@@ -61,7 +61,7 @@ fn config(args: &RunArgs, port: Option<(&Port, &Path)>) -> Result<Config> {
         None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
     let publish = match port {
-        Some((p, _)) if args.publish.is_empty() => p.ports.iter().map(published).collect(),
+        Some((p, _)) if args.publish.is_empty() => p.ports.iter().copied().map(published).collect(),
         _ => args.publish.clone(),
     };
     Ok(Config {
@@ -89,10 +89,6 @@ fn config(args: &RunArgs, port: Option<(&Port, &Path)>) -> Result<Config> {
         },
         kernel: kernel(if args.platform == Platform::Xen { KERNEL_XEN } else { KERNEL })?,
     })
-}
-
-fn published(p: &portkit::Publish) -> Publish {
-    Publish { address: std::net::Ipv4Addr::UNSPECIFIED.into(), host: p.host, guest: p.guest, udp: false }
 }
 
 fn trace_to(path: &Path) -> TraceTo {

@@ -20,7 +20,7 @@ use crate::values::{self, Publish, is_guest_path};
 /// command = ["/usr/sbin/nginx"]         # the program and its first arguments
 /// workdir = "/"                         # default "/"
 /// memory = "512m"                       # per member; default: the command's own
-/// ports = ["8080:80"]                   # published by default, HOST:GUEST
+/// ports = ["8080:80"]                   # published by default, [ADDRESS:]HOST:GUEST
 /// directories = ["/var/www"]            # made in the root, mode 0755
 /// writable = ["/var/log/nginx"]         # made in the root, writable for every user, as /tmp is
 /// smoke = "smoke.sh"                    # a script in the port's folder

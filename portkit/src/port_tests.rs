@@ -37,7 +37,7 @@ fn reads_all_keys() {
     let port = load(GOOD).unwrap();
     assert_eq!(port.packages, ["bash", "libstdc++6"]);
     assert_eq!(port.memory, Some(64 << 20));
-    assert_eq!(port.ports, [Publish { host: 8080, guest: 80 }]);
+    assert_eq!(port.ports, ["8080:80".parse::<Publish>().unwrap()]);
     assert_eq!(port.workdir, "/");
     assert_eq!(port.links["/usr/bin/awk"], "mawk");
     assert_eq!(port.smoke_test(), None);
@@ -61,7 +61,7 @@ fn refuses_wrong_values() {
         ("name = \"demo\"", "name = \"other\"", "the folder's name"),
         ("\"bash\"", "\"Bash!\"", "Debian packages by name"),
         ("\"64m\"", "\"64x\"", "`64x` is not a size"),
-        ("\"8080:80\"", "\"8080:x\"", "`8080:x` is not a port"),
+        ("\"8080:80\"", "\"8080:x\"", "\"x\" is not a port number"),
         ("/var/log/demo", "../log", "`writable`: `../log` is not an absolute guest path"),
         ("\"/bin/bash\"", "\"bash\"", "the program's absolute path"),
         (

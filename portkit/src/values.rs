@@ -1,35 +1,62 @@
 //! The small value types of `port.toml`: published ports, sizes and guest paths.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
-/// A guest port that the host publishes, written `HOST:GUEST` or, for the same number on both sides, `PORT`.
+/// A guest port that the host publishes, written `[ADDRESS:]HOST:GUEST[/tcp|/udp]` or, for the same number on both
+/// sides, `PORT`; on all addresses of the host if none is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Publish {
+    /// The address of the host that clients connect to.
+    pub address: IpAddr,
     /// The port on the host that clients connect to.
     pub host: u16,
     /// The port that the program inside listens on.
     pub guest: u16,
+    /// UDP, not TCP.
+    pub udp: bool,
 }
 
 impl FromStr for Publish {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let (rest, udp) = match text.rsplit_once('/') {
+            Some((rest, "udp")) => (rest, true),
+            Some((rest, "tcp")) => (rest, false),
+            Some((_, other)) => return Err(format!("{other} is neither tcp nor udp")),
+            None => (text, false),
+        };
         let number = |part: &str| match part.parse::<u16>() {
             Ok(port) if port > 0 => Ok(port),
-            _ => Err(format!("`{text}` is not a port: write HOST:GUEST with numbers from 1 to 65535")),
+            _ => Err(format!("{part:?} is not a port number: write HOST:GUEST with numbers from 1 to 65535")),
         };
-        let (host, guest) = text.split_once(':').unwrap_or((text, text));
-        Ok(Publish { host: number(host)?, guest: number(guest)? })
+        let (rest, guest) = match rest.rsplit_once(':') {
+            Some((rest, guest)) => (rest, number(guest)?),
+            None => (rest, number(rest)?),
+        };
+        let (address, host) = match rest.rsplit_once(':') {
+            Some((address, host)) => {
+                let bare = address.trim_start_matches('[').trim_end_matches(']');
+                (bare.parse().map_err(|_| format!("{address} is not an address"))?, number(host)?)
+            }
+            None => (Ipv4Addr::UNSPECIFIED.into(), number(rest)?),
+        };
+        Ok(Publish { address, host, guest, udp })
     }
 }
 
 impl fmt::Display for Publish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.guest)
+        match self.address {
+            IpAddr::V4(address) if address.is_unspecified() => {}
+            IpAddr::V4(address) => write!(f, "{address}:")?,
+            IpAddr::V6(address) => write!(f, "[{address}]:")?,
+        }
+        write!(f, "{}:{}{}", self.host, self.guest, if self.udp { "/udp" } else { "" })
     }
 }
 
@@ -75,9 +102,16 @@ mod tests {
 
     #[test]
     fn publishes() {
-        assert_eq!("80:8080".parse(), Ok(Publish { host: 80, guest: 8080 }));
-        assert_eq!("8080".parse(), Ok(Publish { host: 8080, guest: 8080 }));
-        for wrong in ["", "0", "80:", "80:0", "65536", "a:b", "1:2:3"] {
+        for (text, shown) in [
+            ("80:8080", "80:8080"),
+            ("8080", "8080:8080"),
+            ("53:5353/udp", "53:5353/udp"),
+            ("127.0.0.1:80:8080/tcp", "127.0.0.1:80:8080"),
+            ("[::1]:80:8080", "[::1]:80:8080"),
+        ] {
+            assert_eq!(text.parse::<Publish>().map(|p| p.to_string()), Ok(shown.to_owned()), "{text}");
+        }
+        for wrong in ["", "0", "80:", "80:0", "65536", "a:b", "1:2:3", "80:80/sctp"] {
             assert!(wrong.parse::<Publish>().is_err(), "{wrong}");
         }
     }
