@@ -212,9 +212,9 @@ impl RegionTable {
         self.map.get(&id).is_some_and(|r| r.attached.contains(&slot))
     }
 
-    /// True when some member has the region.
-    pub fn in_use(&self, id: RegionId) -> bool {
-        self.map.get(&id).is_some_and(|r| !r.attached.is_empty())
+    /// The slots of the members that have the region.
+    pub fn attached_to(&self, id: RegionId) -> impl Iterator<Item = u32> {
+        self.map.get(&id).into_iter().flat_map(|r| r.attached.iter().copied())
     }
 
     /// Notes that member `slot` has the region; true when that is new.

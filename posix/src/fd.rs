@@ -90,7 +90,7 @@ fn sys_fcntl(cx: &mut Cx<'_>, fd: Fd, cmd: u32, arg: u64) -> SysResult<usize> {
         }
         F_GETPIPE_SZ => pipe_of(&file)?.capacity(&file).map(|n| n as usize),
         F_SETPIPE_SZ => set_pipe_size(cx, &file, arg as u32),
-        F_ADD_SEALS => seals(&file, u64::from(arg as u32)),
+        F_ADD_SEALS => seals(&file, u64::from(arg as u32)).map(|_| 0),
         F_GET_SEALS => seals(&file, u64::MAX),
         F_GETLEASE if file.kind() == Kind::File => Ok(F_UNLCK as usize),
         F_SETLEASE if file.kind() == Kind::File && arg == F_UNLCK as u64 => Err(Errno::EAGAIN),

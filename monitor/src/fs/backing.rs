@@ -9,6 +9,7 @@ use abi::Errno;
 use rustix::fs::{Mode, OFlags, open};
 
 use super::host::errno;
+use crate::members::MemberTable;
 use crate::regions::{RegionId, RegionTable};
 
 /// Regions whose owner is gone: given up by the server after the request.
@@ -34,9 +35,11 @@ impl HostFile {
         Self { fd, writable, regions: Default::default(), spent }
     }
 
-    /// True when some member has the pages attached for writing.
-    pub fn is_mapped_for_writing(&self, regions: &RegionTable) -> bool {
-        self.regions[1].get().is_some_and(|id| regions.in_use(id))
+    /// True when some process can have the pages mapped for writing. A member whose processes have all ended keeps its
+    /// regions until its VM is gone, but its mappings ended with them: exit(2) comes before wait(2).
+    pub fn is_mapped_for_writing(&self, regions: &RegionTable, members: &MemberTable) -> bool {
+        let lives = |slot| members.get(slot).is_some_and(|m| m.residents().next().is_some());
+        self.regions[1].get().is_some_and(|id| regions.attached_to(id).any(lives))
     }
 
     /// The region of the file's pages. A member that maps for reading only gets a descriptor that cannot write.

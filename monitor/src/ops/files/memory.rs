@@ -92,7 +92,7 @@ pub(super) fn seals(fam: &mut Family, call: &Call) -> OpResult {
     }
     if add & F_SEAL_WRITE != 0 && now & F_SEAL_WRITE == 0 {
         let backing = fs::with(fam, call, Ids::Fs, |cx, _| node.backing(cx, false))?;
-        if backing.downcast::<HostFile>().is_ok_and(|f| f.is_mapped_for_writing(&fam.regions)) {
+        if backing.downcast::<HostFile>().is_ok_and(|f| f.is_mapped_for_writing(&fam.regions, &fam.members)) {
             return Err(Errno::EBUSY);
         }
     }

@@ -81,7 +81,7 @@ fn claim(fam: &Family, cx: &Cx, vfs: &Vfs, loc: &Loc, flags: u32) -> Result<Opti
     // A mapping for writing outlives its descriptor. Those of memory files do not count, nor do their first descriptors.
     if run && node.seals().is_none() && vfs.is_content_mapped(node.key()) {
         let backing = node.backing(cx, true)?.downcast::<HostFile>();
-        if backing.is_ok_and(|file| file.is_mapped_for_writing(&fam.regions)) {
+        if backing.is_ok_and(|file| file.is_mapped_for_writing(&fam.regions, &fam.members)) {
             return Err(Errno::ETXTBSY);
         }
     }
