@@ -132,7 +132,7 @@ pub fn clone_member(plan: &ClonePlan) -> Result<Cloned, CloneError> {
         let e = Errno(-answer as i32);
         return Err(if e == Errno::ENOMEM { CloneError::NoMemory } else { CloneError::Again });
     }
-    snapshot::is_used();
+    snapshot::is_used(answer as u64);
     space::clone::commit(answer as u64);
     Ok(Cloned::Parent { token: answer as u64 })
 }

@@ -1,7 +1,7 @@
 //! The copy of a parent's kernel from which its clone takes it, so that the parent goes on at once. It lies in frames of its
 //! own, which stay for the next fork, and is used again when the clone has all of it.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use abi::mm::PAGE_SIZE;
 use protocol::xen::{ASK_SETTLED, FRAMES_ZERO, FrameRange};
@@ -18,9 +18,11 @@ const WORDS: usize = PAGE_SIZE / 8;
 /// Numbers from the first to here have frames. A domain's own.
 #[unsafe(link_section = ".bss.shell")]
 static POPULATED: AtomicU32 = AtomicU32::new(0);
-/// A clone copies from here. A domain's own.
+/// The token of the clone that copies from here, or [`NOBODY`]. A domain's own.
 #[unsafe(link_section = ".bss.shell")]
-static BUSY: AtomicBool = AtomicBool::new(false);
+static COPIER: AtomicU64 = AtomicU64::new(NOBODY);
+/// No token: they count from 1.
+const NOBODY: u64 = 0;
 
 /// A copy in the making: ranges are told as they come.
 pub struct Snapshot {
@@ -31,24 +33,24 @@ pub struct Snapshot {
 
 /// Waits until no clone copies any more, and begins.
 pub fn begin() -> Snapshot {
-    if BUSY.load(Ordering::Relaxed) {
+    if COPIER.load(Ordering::Relaxed) != NOBODY {
         space::take_notices();
     }
-    if BUSY.load(Ordering::Relaxed) {
+    if COPIER.load(Ordering::Relaxed) != NOBODY {
         door::ask(ASK_SETTLED, &[]);
-        pulled();
+        COPIER.store(NOBODY, Ordering::Relaxed);
     }
     Snapshot { next: SNAPSHOT.0, open: FrameRange::default(), told: 0 }
 }
 
-/// A clone was made of the copy.
-pub fn is_used() {
-    BUSY.store(true, Ordering::Relaxed);
+/// The clone of this token was made of the copy.
+pub fn is_used(token: u64) {
+    COPIER.store(token, Ordering::Relaxed);
 }
 
-/// Nobody copies from it any more.
-pub fn pulled() {
-    BUSY.store(false, Ordering::Relaxed);
+/// The clone of this token has all of it. A notice may be read late, when the next clone copies already.
+pub fn pulled(token: u64) {
+    let _ = COPIER.compare_exchange(token, NOBODY, Ordering::Relaxed, Ordering::Relaxed);
 }
 
 fn page(frame: u32) -> *mut [u64; WORDS] {
@@ -102,4 +104,18 @@ fn has_frame(frame: u32) -> bool {
     let got = hypercall::populate(&gfns[..AHEAD.min((SNAPSHOT.1 - end) as usize)]);
     POPULATED.fetch_add(got as u32, Ordering::Relaxed);
     got > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_notice_of_an_earlier_clone_frees_nothing() {
+        is_used(7);
+        pulled(6);
+        assert_eq!(COPIER.load(Ordering::Relaxed), 7);
+        pulled(7);
+        assert_eq!(COPIER.load(Ordering::Relaxed), NOBODY);
+    }
 }

@@ -148,7 +148,7 @@ pub fn take_notices() {
         match kind {
             NOTICE_DROPPED => space.frames.dropped(arg),
             NOTICE_CUT => space.let_go(arg),
-            NOTICE_PULLED => return snapshot::pulled(),
+            NOTICE_PULLED => return snapshot::pulled(arg),
             NOTICE_TOUCHED => return hot::touched(arg as usize),
             NOTICE_CLOSE => return hypercall::close_port(arg as u32),
             _ => {}

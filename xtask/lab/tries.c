@@ -3,6 +3,7 @@
  *
  *   offshoot-lab-tries rounds MS PAGES   forks every so many ms; the child touches so many pages and sends a byte to its
  *                                        parent. Says how each round went
+ *   offshoot-lab-tries crowd N KIDS      so many rounds of forks one right after the other; each child sends a hundred records
  *   offshoot-lab-tries peers N           N children, one after the other, each of which wakes its parent
  */
 #include <errno.h>
@@ -57,6 +58,46 @@ static int round_of(long pages, useconds_t rest) {
     return got != 1;
 }
 
+/* Children forked as fast as it goes, all of which write to one pipe. 0: all of them did. */
+static int crowd(int kids) {
+    enum { RECORDS = 100, SIZE = 100 };
+    int ends[2], wrong = 0;
+    pid_t pids[64];
+    if (pipe(ends) != 0)
+        return fail("pipe");
+    for (int i = 0; i < kids; i++) {
+        pids[i] = fork();
+        if (pids[i] < 0)
+            return fail("fork");
+        if (pids[i] == 0) {
+            char record[SIZE];
+            memset(record, 'a' + i % 26, SIZE);
+            for (int n = 0; n < RECORDS; n++)
+                if (write(ends[1], record, SIZE) != SIZE)
+                    _exit(4);
+            _exit(0);
+        }
+    }
+    close(ends[1]);
+    char bytes[4096];
+    long got, total = 0;
+    while ((got = read(ends[0], bytes, sizeof bytes)) > 0)
+        total += got;
+    close(ends[0]);
+    for (int i = 0; i < kids; i++) {
+        int status = 0;
+        if (waitpid(pids[i], &status, 0) != pids[i] || status != 0) {
+            printf("lost: child %d ended with %#x\n", i, status);
+            wrong = 1;
+        }
+    }
+    if (total != (long)kids * RECORDS * SIZE) {
+        printf("lost: %ld bytes came\n", total);
+        wrong = 1;
+    }
+    return wrong;
+}
+
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc == 4 && strcmp(argv[1], "rounds") == 0) {
@@ -73,6 +114,12 @@ int main(int argc, char **argv) {
                 return 1;
         printf("%ld peers\n", most);
         return 0;
+    }
+    if (argc == 4 && strcmp(argv[1], "crowd") == 0 && atoi(argv[3]) <= 64) {
+        int wrong = 0;
+        for (long n = atol(argv[2]); n > 0; n--)
+            wrong |= crowd(atoi(argv[3]));
+        return wrong;
     }
     errno = EINVAL;
     return fail("offshoot-lab-tries");

@@ -25,6 +25,8 @@ pub struct Row {
 /// Children whose parents end first, ten deep.
 const ORPHANS: &str = r#"test "$(offshoot run --platform xen -- /bin/busybox sh -c '
     x=kept; deep() { if [ $1 = 0 ]; then sleep 1; echo $x; else (deep $(($1 - 1))) & fi; }; deep 10 | cat')" = kept"#;
+/// Forks one right after the other, while earlier children still copy: none of them is lost.
+const CROWD: &str = "offshoot run --platform xen /lab/bin/offshoot-lab-tries crowd 12 10";
 /// `xl` sees members by name, may pause them, and an operator's `xl destroy` is a SIGKILL.
 const OPERATOR: &str = r#"
     offshoot run --platform xen --name op -- /bin/busybox sh -c 'sleep 100 & wait $!; echo $? >/dev/stdout' >/tmp/op 2>&1 &
@@ -49,7 +51,7 @@ const MESSAGES: &str = r#"cd /
     test -n "$few" && test $((many - few)) -lt 500"#;
 
 /// All of them.
-pub const ROWS: [Row; 18] = [
+pub const ROWS: [Row; 19] = [
     Row { name: "xenctl", place: Place::Dom0, line: "xenctl-selftest", seconds: 120 },
     Row {
         name: "busybox",
@@ -59,6 +61,7 @@ pub const ROWS: [Row; 18] = [
         seconds: 60,
     },
     Row { name: "orphans", place: Place::Dom0, line: ORPHANS, seconds: 180 },
+    Row { name: "crowd", place: Place::Dom0, line: CROWD, seconds: 120 },
     Row { name: "operator", place: Place::Dom0, line: OPERATOR, seconds: 120 },
     Row { name: "killed monitor", place: Place::Dom0, line: KILLED, seconds: 120 },
     Row { name: "told to end", place: Place::Dom0, line: TOLD, seconds: 120 },
