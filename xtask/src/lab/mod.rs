@@ -96,8 +96,10 @@ pub enum Action {
     /// Measure a program whose processes are domains, beside the same one in a Linux guest; status 1 when a promise is missed.
     Bench {
         /// Instead, one fork step by step, as Xen's trace has it.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "only")]
         trace: bool,
+        /// Only the rows whose names contain one of these words.
+        only: Vec<String>,
     },
     /// Run the tests that need Xen; the last line is `N passed, N failed`.
     Test {
@@ -172,10 +174,10 @@ pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
             }
             Ok(0)
         }
-        Action::Bench { trace } => {
+        Action::Bench { trace, only } => {
             let lab = Lab::open(repo, &cache, place, options, false)?;
             let base = Base::open(repo, &cache, &Progress::stderr())?;
-            let outcome = bench::run(repo, &lab, &base, *trace);
+            let outcome = bench::run(repo, &lab, &base, *trace, only);
             lab.close();
             Ok(if outcome? { 0 } else { 1 })
         }

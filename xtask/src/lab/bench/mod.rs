@@ -27,30 +27,53 @@ const RUNS: usize = 3;
 /// Figures by name.
 type Figures = BTreeMap<String, f64>;
 
-/// Measures and prints the table; false when a figure is not what it must be. With `tell`, it tells the story of one fork
-/// instead.
-pub fn run(repo: &Repo, lab: &Lab, base: &Base, tell: bool) -> Result<bool> {
+/// Measures, and prints each row of the table as soon as it is known; false when a figure is not what it must be. With `only`,
+/// the rows whose names contain one of these words. With `tell`, it tells the story of one fork instead.
+pub fn run(repo: &Repo, lab: &Lab, base: &Base, tell: bool, only: &[String]) -> Result<bool> {
     if tell {
         trace::tell(&trace::forks(lab)?);
         return Ok(true);
     }
+    let mut table = Table::new(only)?;
     guest::prepare(&lab.place, base)?;
-    let words = "calls forks big-forks pipes";
-    let linux = median(|| guest::measure(lab, words))?;
-    let small = median(|| guest::measure(lab, "small-pages big-forks"))?;
-    let ours = median(|| on_xen(lab, "256m", words))?;
-    let mut table = Table::default();
-    table.calls_and_forks(&ours, &linux, &small);
-    let calls = trace::forks(lab)?;
-    table.hypercalls(trace::middle(&calls).total());
-    let copy = others::full_copy(lab)?;
-    table.full_copy(&ours, &copy);
-    let (start, empty) = others::starts(lab)?;
-    table.starts(&start, &empty);
-    table.worker(others::worker(repo, lab)?);
-    table.members(others::members(lab)?);
-    table.tests(others::tests(&lab.place));
-    table.print();
+    let mut forks = None;
+    for part in &rows::PARTS {
+        if !table.wants_of(part) {
+            continue;
+        }
+        let linux = median(|| guest::measure(lab, part.words))?;
+        let ours = match forks.take() {
+            Some(known) if part.is_small() => known,
+            _ => median(|| on_xen(lab, "256m", part.words))?,
+        };
+        table.part(part, &ours, &linux);
+        if part.words.ends_with(rows::BIG) {
+            forks = Some(ours);
+        }
+    }
+    if table.wants(rows::HYPERCALLS) {
+        table.hypercalls(trace::middle(&trace::forks(lab)?).total());
+    }
+    if table.wants(rows::FULL_COPY) {
+        let ours = match forks {
+            Some(known) => known,
+            None => median(|| on_xen(lab, "256m", rows::BIG))?,
+        };
+        table.full_copy(&ours, &others::full_copy(lab)?);
+    }
+    if table.wants(rows::START) {
+        let (start, empty) = others::starts(lab)?;
+        table.starts(&start, &empty);
+    }
+    if table.wants(rows::WORKER) {
+        table.worker(others::worker(repo, lab)?);
+    }
+    if table.wants(rows::MEMBERS) {
+        table.members(others::members(lab)?);
+    }
+    if table.wants(rows::TESTS) {
+        table.tests(others::tests(&lab.place));
+    }
     Ok(table.is_reached())
 }
 
