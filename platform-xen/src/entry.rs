@@ -65,6 +65,10 @@ pub unsafe extern "C" fn syscall_entry() {
     platform_x86::frame_asm!(
         [
             scratch = const percpu::OFF_SCRATCH,
+            unless = const percpu::OFF_UNLESS,
+            answers = const percpu::OFF_ANSWERS,
+            answer_at = const percpu::OFF_ANSWERS + percpu::OFF_AT,
+            answers_mask = const percpu::ANSWERS - 1,
             kick = const percpu::OFF_KICK,
             cs = const USER_CS,
             ss = const USER_SS,
@@ -80,6 +84,27 @@ pub unsafe extern "C" fn syscall_entry() {
         ]
         "swapgs",
         "mov gs:[{scratch}], rsp",
+        // Calls whose answer is a word that somebody keeps. The stack pointer is the one register that is free, and
+        // nothing here needs a stack. Who is single-stepped takes the long way.
+        "mov esp, eax",
+        "and esp, {answers_mask}",
+        "shl esp, 4",
+        "cmp rax, gs:[rsp + {answers}]",
+        "jne 7f",
+        "mov rsp, gs:[{unless}]",
+        "cmp dword ptr [rsp], 0",
+        "jne 7f",
+        "test r11d, {flags_iret}",
+        "jnz 7f",
+        "mov esp, eax",
+        "and esp, {answers_mask}",
+        "shl esp, 4",
+        "mov rsp, gs:[rsp + {answer_at}]",
+        "mov eax, [rsp]",
+        "mov rsp, gs:[{scratch}]",
+        "swapgs",
+        "sysretq",
+        "7:",
         "mov rsp, gs:[{frame}]",
         platform_x86::save_integers!(),
         "mov [rsp + {rcx}], rcx",

@@ -1,5 +1,7 @@
 //! The platform itself: each trait's operations, sent to the module that has them.
 
+use core::sync::atomic::{AtomicU32, Ordering};
+
 use abi::regs::TrapFrame;
 use platform::machine::Usage;
 use platform::{
@@ -49,6 +51,13 @@ impl Machine for Xen {
         // A system call is one instruction here already.
     }
     fn forget_sites(&self, _: usize, _: usize) {}
+
+    fn answer(&self, nr: usize, at: &'static AtomicU32, unless: &'static AtomicU32) {
+        // A look maps the pages that they lie in.
+        at.load(Ordering::Relaxed);
+        unless.load(Ordering::Relaxed);
+        percpu::this().answer(nr, at, unless);
+    }
 
     fn console(&self, text: &[u8]) {
         panic::print(text);

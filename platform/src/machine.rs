@@ -1,6 +1,8 @@
 //! The machine: memory of the one address space, user access that may fault, contexts (stacks) of kernel threads,
 //! vector state, console, entropy, the end.
 
+use core::sync::atomic::AtomicU32;
+
 use abi::regs::TrapFrame;
 use bitflags::bitflags;
 
@@ -129,6 +131,10 @@ pub trait Machine {
     fn patch_site(&self, frame: &TrapFrame, space: &mut dyn CodeSpace);
     /// The app's code was unmapped or replaced: forget the sites in the range.
     fn forget_sites(&self, addr: usize, len: usize);
+
+    /// System call `nr` has the word at `at` for its answer from now on: the platform may give it without entering the
+    /// kernel, while the word at `unless` is 0. Before the call that changes what is answered, the kernel says so here.
+    fn answer(&self, nr: usize, at: &'static AtomicU32, unless: &'static AtomicU32);
 
     /// Writes to the monitor's log.
     fn console(&self, text: &[u8]);

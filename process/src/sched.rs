@@ -4,15 +4,16 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use abi::nr::{SYS_getpid, SYS_getppid, SYS_gettid};
 use platform::sync::{Mutex, Rank};
 use protocol::op::{TTIN_IGNORED, TTOU_IGNORED};
-use protocol::{EV_INBOX, EV_REPLY};
+use protocol::{EV_INBOX, EV_REPLY, SharedMem, family};
 
-use crate::Thread;
-use crate::kernel::kernel;
+use crate::kernel::{Kernel, kernel};
 use crate::wait_on::Registration;
+use crate::{Process, Thread};
 
 /// Run queue and waiters by key.
 pub struct Sched {
@@ -22,8 +23,9 @@ pub struct Sched {
     work: AtomicBool,
     /// When the platform's timer kicks, or did last; 0: nothing is left to do about it.
     armed: AtomicU64,
-    /// Process id (upper half) and thread id of the running thread, for a look without the lock.
-    ids: AtomicU64,
+    /// Process id and thread id of the running thread, for a look without the lock.
+    pid: AtomicU32,
+    tid: AtomicU32,
     /// Up to when the running thread's time has been counted.
     counted: AtomicU64,
 }
@@ -56,7 +58,8 @@ impl Sched {
             waiters: Mutex::new(Rank::Waiters, BTreeMap::new()),
             work: AtomicBool::new(false),
             armed: AtomicU64::new(0),
-            ids: AtomicU64::new(0),
+            pid: AtomicU32::new(0),
+            tid: AtomicU32::new(0),
             counted: AtomicU64::new(0),
         }
     }
@@ -132,8 +135,7 @@ impl Sched {
     /// Process and thread id of the running thread.
     #[inline]
     pub fn ids(&self) -> (u32, u32) {
-        let ids = self.ids.load(Ordering::Relaxed);
-        ((ids >> 32) as u32, ids as u32)
+        (self.pid.load(Ordering::Relaxed), self.tid.load(Ordering::Relaxed))
     }
 
     /// Looks the running thread's ids up again: a clone or an exec gave it others.
@@ -142,13 +144,18 @@ impl Sched {
     }
 
     fn set_ids(&self, t: &Thread) {
-        self.ids.store(u64::from(t.process.pid()) << 32 | u64::from(t.tid()), Ordering::Relaxed);
+        self.pid.store(t.process.pid(), Ordering::Relaxed);
+        self.tid.store(t.tid(), Ordering::Relaxed);
+        answer_parent(kernel(), &t.process);
     }
 
     /// Makes the calling context the given thread (start of the member).
     pub fn adopt(&self, thread: Arc<Thread>) {
         self.set_ids(&thread);
         self.run.lock().current = Some(thread);
+        let k = kernel();
+        k.platform.answer(SYS_getpid, &k.sched.pid, traced(k));
+        k.platform.answer(SYS_gettid, &k.sched.tid, traced(k));
     }
 
     /// Adds a thread that can run.
@@ -333,6 +340,19 @@ impl Sched {
         gone.append(&mut run.sleepers);
         gone
     }
+}
+
+/// The word that is not 0 while calls are traced: then each must be seen.
+fn traced(k: &'static Kernel) -> &'static AtomicU32 {
+    k.host.family().u32_at(family::TRACE)
+}
+
+/// Where getppid(2) of a thread of `p` has its answer: the monitor knows when a parent ends. A child that still lives in its
+/// parent's member has no slot of its own; its parent is who has.
+fn answer_parent(k: &'static Kernel, p: &Arc<Process>) {
+    let owns = k.processes.lock().first().is_some_and(|first| Arc::ptr_eq(first, p));
+    let word = if owns { family::ppid_word } else { family::pid_word };
+    k.platform.answer(SYS_getppid, word(k.host.family(), k.host.slot()), traced(k));
 }
 
 /// What `vfs` uses of this kernel.

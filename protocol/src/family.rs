@@ -1,6 +1,6 @@
 //! The family region: what the monitor publishes to all members, read-only for them.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{MAX_DESCS, MAX_MEMBERS, SharedMem};
 
@@ -36,6 +36,16 @@ pub fn proc_ids<M: SharedMem + ?Sized>(mem: &M, slot: u32) -> ProcIds {
     let at = PROCS + PROC_SIZE * (slot % MAX_MEMBERS) as usize;
     let get = |i: usize| mem.u32_at(at + i * 4).load(Ordering::Relaxed);
     ProcIds { pid: get(0), ppid: get(1), pgid: get(2), sid: get(3) }
+}
+
+/// Where [`proc_ids`] has the process id of `slot`.
+pub fn pid_word<M: SharedMem + ?Sized>(mem: &M, slot: u32) -> &AtomicU32 {
+    mem.u32_at(PROCS + PROC_SIZE * (slot % MAX_MEMBERS) as usize)
+}
+
+/// Where it has the parent's.
+pub fn ppid_word<M: SharedMem + ?Sized>(mem: &M, slot: u32) -> &AtomicU32 {
+    mem.u32_at(PROCS + PROC_SIZE * (slot % MAX_MEMBERS) as usize + 4)
 }
 
 /// Publishes the identity of `slot` (monitor only).
