@@ -226,16 +226,23 @@ impl<W: Words> FrameTable<W> {
         self.put(frame, State::Own(self.generation, 0));
     }
 
-    /// Begins a clone: every frame that the app has mapped is to be [`FrameTable::freeze`]d.
-    pub fn begin_clone(&mut self) {
+    /// Begins a clone, and tells its number: it names every own frame that the app has mapped, and each of them is to be
+    /// [`FrameTable::freeze`]d before anything becomes of it, unless [`FrameTable::is_out`] says that it was thawed since.
+    pub fn begin_clone(&mut self) -> u32 {
         self.clones += 1;
+        self.clones
     }
 
-    /// The clone that was begun names this own frame.
-    pub fn freeze(&mut self, frame: u32) {
+    /// This own frame is named by that clone and later ones.
+    pub fn freeze(&mut self, frame: u32, clone: u32) {
         if let State::Own(generation, 0) = self.state(frame) {
-            self.put(frame, State::Own(generation, self.clones));
+            self.put(frame, State::Own(generation, clone));
         }
+    }
+
+    /// True when the token of this clone or of a later one is out.
+    pub fn is_out(&self, clone: u32) -> bool {
+        self.wanted(clone, self.clones)
     }
 
     /// The clone that was begun succeeded; its token is out.

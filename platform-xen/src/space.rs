@@ -3,6 +3,7 @@
 
 pub mod clone;
 mod fault;
+mod frozen;
 
 use alloc::vec::Vec;
 
@@ -102,6 +103,8 @@ struct Space {
     vmas: Vmas,
     frames: FrameTable<Chunks>,
     grants: Grants,
+    /// By the frame of a table of pages that is frozen whole: the first clone that froze it.
+    frozen: Vec<u32>,
     /// Own frames that are mapped, now and at most.
     resident: u32,
     peak: u32,
@@ -115,6 +118,7 @@ static SPACE: spin::Mutex<Space> = spin::Mutex::new(Space {
     vmas: Vmas::new(),
     frames: FrameTable::new(Chunks([0; CHUNKS]), OWN.0, OWN.1),
     grants: Grants::new(),
+    frozen: Vec::new(),
     resident: 0,
     peak: 0,
     faults: 0,
@@ -195,6 +199,7 @@ impl Space {
     }
 
     fn set(&mut self, addr: usize, entry: u64) -> Result<(), Bad> {
+        self.open(addr, addr + 1);
         if tables::set(&mut Live, self.root, addr, entry) { Ok(()) } else { Err(Bad::NoMemory) }
     }
 
@@ -225,6 +230,7 @@ impl Space {
 
     /// Empties the entries of a range.
     fn empty(&mut self, start: usize, end: usize) {
+        self.open(start, end);
         let Self { frames, grants, resident, .. } = self;
         let mut pages = 0;
         tables::walk(&mut Live, self.root, start, end, true, &mut |addr, entry| {
@@ -287,6 +293,7 @@ impl Space {
     }
 
     fn protect(&mut self, start: usize, end: usize, prot: Prot) {
+        self.open(start, end);
         self.vmas.protect(start, end, prot);
         let mut pages = 0;
         for (at, vma) in self.vmas.within(start, end) {
@@ -325,6 +332,7 @@ impl Space {
         if old != new {
             self.empty(new, new + new_len);
             self.vmas.remove(new, new + new_len);
+            self.open(old, old + old_len);
             let mut entries = Vec::new();
             tables::walk(&mut Live, self.root, old, old + old_len, true, &mut |addr, entry| {
                 entries.push((addr, *entry));
@@ -333,7 +341,7 @@ impl Space {
             cpu::flush_app();
             self.vmas.remove(old, old + old_len);
             for (addr, entry) in entries {
-                if !tables::set(&mut Live, self.root, addr - old + new, entry) {
+                if self.set(addr - old + new, entry).is_err() {
                     let Self { frames, grants, resident, .. } = self;
                     Self::release(frames, grants, resident, entry);
                 }
@@ -476,6 +484,7 @@ pub fn give_back() {
     if !space.frames.has_tokens_out() {
         return;
     }
+    space.open(APP.0, APP.1);
     let mut gfns = [0; BATCH];
     let mut n = 0;
     let flush = |gfns: &[u64]| {

@@ -17,7 +17,8 @@ pub const USER: u64 = F::USER_ACCESSIBLE.bits();
 pub const NO_EXECUTE: u64 = F::NO_EXECUTE.bits();
 pub const ACCESSED: u64 = F::ACCESSED.bits();
 pub const DIRTY: u64 = F::DIRTY.bits();
-/// Ours: an own frame that may be frozen, so that a write must ask first.
+/// Ours: an own frame that may be frozen, so that a write must ask first. Of an entry that leads to a table of pages: that
+/// stands for all own pages of the table, whose entries were left as they were.
 pub const COW: u64 = F::BIT_9.bits();
 /// Ours: a page of a region, mapped at a number set aside for that.
 pub const GRANT: u64 = F::BIT_10.bits();
@@ -56,20 +57,29 @@ const fn span(level: u32) -> usize {
     PAGE_SIZE << (9 * (level - 1))
 }
 
+/// What an entry of a table that was frozen whole stands for.
+pub const fn frozen(entry: u64) -> u64 {
+    let own = entry != 0 && entry & (GRANT | REMOTE) == 0;
+    if own { entry & !WRITABLE | COW } else { entry }
+}
+
 /// The entry of a page; 0 where there is no table.
 pub fn get(tables: &mut impl Tables, root: u32, addr: usize) -> u64 {
     let mut at = root;
+    let mut whole = false;
     for level in (2..=LEVELS).rev() {
         let entry = tables.table(at)[index(addr, level)];
         if entry & PRESENT == 0 {
             return 0;
         }
+        whole = entry & COW != 0;
         at = frame(entry);
     }
-    tables.table(at)[index(addr, 1)]
+    let entry = tables.table(at)[index(addr, 1)];
+    if whole { frozen(entry) } else { entry }
 }
 
-/// Sets the entry of a page; false when there is no memory for a table.
+/// Sets the entry of a page, whose table is not frozen whole; false when there is no memory for a table.
 pub fn set(tables: &mut impl Tables, root: u32, addr: usize, entry: u64) -> bool {
     let mut at = root;
     for level in (2..=LEVELS).rev() {
@@ -97,42 +107,62 @@ pub fn walk(
     f: &mut dyn FnMut(usize, &mut u64),
 ) {
     if start < end {
-        level_walk(tables, root, LEVELS, start, end - 1, free, f);
+        Walk { tables, lowest: 1, free, f }.level(root, LEVELS, start, end - 1);
     }
 }
 
-/// `last` is the last byte. Addresses of the upper half keep their high bits through `start`.
-fn level_walk(
+/// Calls `f` with every entry that leads to a table of pages some of which are in `start..end`, for it to change its bits.
+pub fn walk_tables(
     tables: &mut impl Tables,
-    table: u32,
-    level: u32,
+    root: u32,
     start: usize,
-    last: usize,
-    free: bool,
-    f: &mut dyn FnMut(usize, &mut u64),
+    end: usize,
+    f: &mut dyn FnMut(&mut u64),
 ) {
-    let first = start & !(span(level) - 1);
-    let (from, to) = (index(start, level), index(last, level));
-    if level == 1 {
-        let entries = &mut tables.table(table)[from..=to];
-        for (i, entry) in entries.iter_mut().enumerate().filter(|(_, entry)| **entry != 0) {
-            f(first + i * PAGE_SIZE, entry);
-        }
-        return;
+    if start < end {
+        Walk { tables, lowest: 2, free: false, f: &mut |_, entry: &mut u64| f(entry) }.level(
+            root,
+            LEVELS,
+            start,
+            end - 1,
+        );
     }
-    for slot in from..=to {
-        let entry = tables.table(table)[slot];
-        if entry & PRESENT == 0 {
-            continue;
+}
+
+struct Walk<'a, T> {
+    tables: &'a mut T,
+    /// Whose entries are told.
+    lowest: u32,
+    free: bool,
+    f: &'a mut dyn FnMut(usize, &mut u64),
+}
+
+impl<T: Tables> Walk<'_, T> {
+    /// `last` is the last byte. Addresses of the upper half keep their high bits through `start`.
+    fn level(&mut self, table: u32, level: u32, start: usize, last: usize) {
+        let first = start & !(span(level) - 1);
+        let (from, to) = (index(start, level), index(last, level));
+        if level == self.lowest {
+            let entries = &mut self.tables.table(table)[from..=to];
+            for (i, entry) in entries.iter_mut().enumerate().filter(|(_, entry)| **entry != 0) {
+                (self.f)(first + i * span(level), entry);
+            }
+            return;
         }
-        let base = first + (slot - from) * span(level);
-        let end = base + (span(level) - 1);
-        let below = frame(entry);
-        level_walk(tables, below, level - 1, start.max(base), last.min(end), free, f);
-        let whole = start <= base && end <= last;
-        if free && whole && tables.table(below).iter().all(|e| *e == 0) {
-            tables.table(table)[slot] = 0;
-            tables.free_table(below);
+        for slot in from..=to {
+            let entry = self.tables.table(table)[slot];
+            if entry & PRESENT == 0 {
+                continue;
+            }
+            let base = first + (slot - from) * span(level);
+            let end = base + (span(level) - 1);
+            let below = frame(entry);
+            self.level(below, level - 1, start.max(base), last.min(end));
+            let whole = start <= base && end <= last;
+            if self.free && whole && self.tables.table(below).iter().all(|e| *e == 0) {
+                self.tables.table(table)[slot] = 0;
+                self.tables.free_table(below);
+            }
         }
     }
 }

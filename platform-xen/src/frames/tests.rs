@@ -42,8 +42,28 @@ struct Member {
     /// What each populated frame holds.
     memory: BTreeMap<u32, u64>,
     pages: BTreeMap<u32, Entry>,
+    /// Page tables that are frozen whole, and the first clone that froze them.
+    frozen: BTreeMap<u32, u32>,
     tokens: BTreeSet<u64>,
     alive: bool,
+}
+
+/// Pages of a page table.
+const PAGES: u32 = 4;
+
+impl Member {
+    /// The entries of a page's table say for themselves what they are.
+    fn open(&mut self, page: u32) {
+        let Some(clone) = self.frozen.remove(&(page / PAGES)).filter(|clone| self.table.is_out(*clone))
+        else {
+            return;
+        };
+        let first = page / PAGES * PAGES;
+        for (_, entry) in self.pages.range_mut(first..first + PAGES).filter(|(_, e)| !e.remote && !e.cow) {
+            self.table.freeze(entry.frame, clone);
+            entry.cow = true;
+        }
+    }
 }
 
 #[derive(Default)]
@@ -61,6 +81,7 @@ impl Family {
             table,
             memory: BTreeMap::new(),
             pages: BTreeMap::new(),
+            frozen: BTreeMap::new(),
             tokens: BTreeSet::new(),
             alive: true,
         };
@@ -99,6 +120,7 @@ impl Family {
 
     /// Copies an ancestor's page, as a touch does.
     fn pull(&mut self, m: usize, page: u32) {
+        self.members[m].open(page);
         let entry = self.members[m].pages[&page];
         let token = self.members[m].table.token_of(entry.frame).expect("a remote frame has a token");
         let (owner, holders) = &self.tokens[&token];
@@ -113,6 +135,7 @@ impl Family {
     }
 
     fn write(&mut self, m: usize, page: u32, value: u64) {
+        self.members[m].open(page);
         match self.members[m].pages.get(&page).copied() {
             None => {
                 let frame = self.fresh(m);
@@ -139,6 +162,7 @@ impl Family {
     }
 
     fn unmap(&mut self, m: usize, page: u32) {
+        self.members[m].open(page);
         let Some(entry) = self.members[m].pages.remove(&page) else { return };
         if entry.remote {
             self.members[m].table.release_remote(entry.frame);
@@ -150,10 +174,9 @@ impl Family {
 
     fn fork(&mut self, m: usize) {
         let member = &mut self.members[m];
-        member.table.begin_clone();
-        for entry in member.pages.values_mut().filter(|e| !e.remote && !e.cow) {
-            member.table.freeze(entry.frame);
-            entry.cow = true;
+        let clone = member.table.begin_clone();
+        for page in member.pages.keys() {
+            member.frozen.entry(page / PAGES).or_insert(clone);
         }
         let (mut table, mut pages, mut tokens) =
             (member.table.clone(), member.pages.clone(), member.tokens.clone());
@@ -170,11 +193,14 @@ impl Family {
             (entry.remote, entry.cow) = (true, false);
             table.count_remote(entry.frame);
         }
-        self.members.push(Member { table, memory: BTreeMap::new(), pages, tokens, alive: true });
+        let (memory, frozen) = (BTreeMap::new(), BTreeMap::new());
+        self.members.push(Member { table, memory, pages, frozen, tokens, alive: true });
         self.drop_unwanted(child);
     }
 
     fn end(&mut self, m: usize) {
+        let tables: Vec<u32> = self.members[m].frozen.keys().copied().collect();
+        tables.iter().for_each(|table| self.members[m].open(table * PAGES));
         let Member { table, memory, .. } = &mut self.members[m];
         if table.has_tokens_out() {
             table.unfrozen(|frame| {

@@ -6,21 +6,14 @@ use protocol::xen::{FRAMES_APP, FrameRange};
 
 use super::{Live, SPACE, Space};
 use crate::layout::{APP, VIEWS};
-use crate::tables::{self, COW, GRANT, REMOTE, WRITABLE};
+use crate::tables::{self, GRANT, REMOTE};
 use crate::{cpu, hot, kmem, panic};
 
-/// In the parent, before: every own page of the app is frozen. The root table's frame. The frames of what the clone will
+/// In the parent, before: everything of the app is frozen. The root table's frame. The frames of what the clone will
 /// touch first, as far as they are own, are added to `hot`.
 pub fn freeze(places: &[usize], hot: &mut Vec<FrameRange>) -> u32 {
     let mut space = SPACE.lock();
-    let Space { frames, root, .. } = &mut *space;
-    frames.begin_clone();
-    tables::walk(&mut Live, *root, 0, APP.1, false, &mut |_, entry| {
-        if *entry & (GRANT | REMOTE | COW) == 0 {
-            frames.freeze(tables::frame(*entry));
-            *entry = *entry & !WRITABLE | COW;
-        }
-    });
+    space.freeze();
     cpu::flush_app();
     crate::hot::choose(places, &mut |page| {
         let entry = if page < APP.1 { space.get(page) } else { 0 };
@@ -50,6 +43,7 @@ pub fn become_child(token: u64) {
         panic::die(format_args!("no memory for a clone's kernel"));
     }
     let mut space = SPACE.lock();
+    space.open_all();
     let Space { frames, grants, root, .. } = &mut *space;
     frames.become_child(token);
     grants.become_child();

@@ -30,6 +30,9 @@ impl Space {
             return Err(Bad::Rights);
         }
         let page = addr & !(PAGE_SIZE - 1);
+        if access == Access::Write {
+            self.open(page, page + PAGE_SIZE);
+        }
         let entry = self.get(page);
         if entry == 0 {
             self.first_touch(page, start, &vma, access)
