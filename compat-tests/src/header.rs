@@ -2,7 +2,8 @@
 //!
 //! Known keys: `build` (one or more of dynamic, static, static-pie, musl; comma-separated), `libs` (linker options),
 //! `args`, `stdin` (with `\n` escapes), `timeout` (seconds), `exit` (the status that the case is to end with), `order: any`
-//! (processes print at the same time: the lines are compared without their order).
+//! (processes print at the same time: the lines are compared without their order), `linux` (the oldest version on which the
+//! case passes natively).
 //! Everything else in the comment is prose: what the case observes and the clause that it comes from.
 
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub struct Header {
     pub timeout: Duration,
     pub exit: i32,
     pub any_order: bool,
+    /// The oldest Linux that has what the case looks at.
+    pub linux: Option<(u32, u32)>,
 }
 
 impl Default for Header {
@@ -52,6 +55,7 @@ impl Default for Header {
             timeout: Duration::from_secs(30),
             exit: 0,
             any_order: false,
+            linux: None,
         }
     }
 }
@@ -81,10 +85,17 @@ impl Header {
             "exit" => self.exit = value.parse().context("an exit status")?,
             "order" if value == "any" => self.any_order = true,
             "order" => bail!("unknown order `{value}`: any is the only one"),
+            "linux" => self.linux = Some(version(value).context("a version such as 6.14")?),
             _ => {}
         }
         Ok(())
     }
+}
+
+/// The first two numbers of a version of Linux.
+pub fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 fn words(value: &str) -> Vec<String> {
@@ -113,6 +124,14 @@ mod tests {
         assert_eq!(header.timeout, Duration::from_secs(5));
         assert_eq!(header.stdin, b"a\nb");
         assert_eq!(header.exit, 0, "a directive after the first comment block does not count");
+    }
+
+    #[test]
+    fn versions_of_linux() {
+        assert_eq!(version("6.18.44-cloud"), Some((6, 18)));
+        assert_eq!(version("5.4"), Some((5, 4)));
+        assert!(version("6.2.0") < version("6.14"));
+        assert!(Header::parse("// linux: new\n").is_err());
     }
 
     #[test]

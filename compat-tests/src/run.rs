@@ -15,7 +15,7 @@ use crate::exec::{self, Finished};
 use crate::expect::{self, Expectations};
 use crate::report::{self, Outcome, Verdict};
 use crate::tempdir::TempDir;
-use crate::{compile, diff, tree};
+use crate::{compile, diff, header, tree};
 
 /// The environment of every case, so that both sides see the same.
 const ENVIRONMENT: [(&str, &str); 4] =
@@ -115,7 +115,7 @@ impl Session {
         // Expectations speak of hosted runs only: a native failure is the case's own fault.
         let reason = self.expected.get(&case.name).filter(|_| outcome.hosted.is_some());
         outcome.verdict = match (found, reason) {
-            (Verdict::Unfit(why), _) if !self.lenient => Verdict::Fail(why),
+            (Verdict::Unfit(why), _) if !self.lenient && !too_old(case) => Verdict::Fail(why),
             (Verdict::Fail(_), Some(reason)) => Verdict::Expected(reason.clone()),
             (Verdict::Pass, Some(reason)) => {
                 Verdict::Fail(format!("passes, but is expected to fail: {reason}\ntake it off the list"))
@@ -127,6 +127,9 @@ impl Session {
 
     /// Passed if both sides agree.
     fn compare(&self, case: &Case, outcome: &mut Outcome) -> Result<Verdict> {
+        if let Some((major, minor)) = case.header.linux.filter(|_| too_old(case)) {
+            return Ok(Verdict::Unfit(format!("needs Linux {major}.{minor} natively")));
+        }
         let program = compile::program(case, &self.out)?;
         let native = self.native(case, &program)?;
         outcome.native = Some(native.finished.took);
@@ -178,6 +181,12 @@ impl Session {
         let tree = tree::snapshot(scratch.path())?;
         Ok(Seen { finished, tree })
     }
+}
+
+/// Does this machine's kernel lack what the case looks at?
+fn too_old(case: &Case) -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    case.header.linux.is_some_and(|needed| header::version(&release).is_some_and(|ours| ours < needed))
 }
 
 fn difference(native: &Seen, hosted: &Seen, any_order: bool) -> Option<String> {
