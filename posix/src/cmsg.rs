@@ -22,8 +22,9 @@ pub struct Outgoing {
     pub files: Vec<Arc<OpenFile>>,
 }
 
-/// Parses a control buffer. Descriptors that are to be passed give their offsets back to the monitor.
-pub fn parse(cx: &Cx<'_>, at: u64, len: u64) -> SysResult<Option<Outgoing>> {
+/// Parses a control buffer. Descriptors that are to be passed give their offsets back to the monitor. Only Unix sockets
+/// pass descriptors and credentials: others overlook them.
+pub fn parse(cx: &Cx<'_>, at: u64, len: u64, unix: bool) -> SysResult<Option<Outgoing>> {
     if at == 0 || len == 0 {
         return Ok(None);
     }
@@ -42,6 +43,7 @@ pub fn parse(cx: &Cx<'_>, at: u64, len: u64) -> SysResult<Option<Outgoing>> {
         let data = &buf[off + size_of::<CmsgHdr>()..off + len];
         if head.cmsg_level == SOL_SOCKET {
             match head.cmsg_type {
+                SCM_RIGHTS | SCM_CREDENTIALS if !unix => {}
                 SCM_RIGHTS => rights(cx, data, &mut out)?,
                 SCM_CREDENTIALS => out.sent.creds = Some(credentials(cx, data)?),
                 _ => return Err(Errno::EINVAL),

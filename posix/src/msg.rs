@@ -168,7 +168,7 @@ fn send_one(cx: &Cx<'_>, file: &OpenFile, msg: &MsgHdr, flags: u32) -> SysResult
         (_, n) if n < 0 => return Err(Errno::EINVAL),
         (at, n) => address(cx, Addr(at as usize), (n as u32).min(SOCKADDR_MAX as u32))?,
     };
-    let anc = if socket.is_unix() { cmsg::parse(cx, msg.msg_control, msg.msg_controllen)? } else { None };
+    let anc = cmsg::parse(cx, msg.msg_control, msg.msg_controllen, socket.is_unix())?;
     send(cx, file, &mut io, flags, &to, anc.as_ref())
 }
 

@@ -109,12 +109,18 @@ impl Asked {
                     asked.source = own(IpAddr::V6(Ipv6Addr::from(info.ipi6_addr)).to_canonical())?;
                 }
                 (SOL_IP, IP_TTL) if !v6 => asked.ttl = number(c, 1..=255)?,
-                (SOL_IP, IP_TOS) if !v6 => asked.tos = number(c, 0..=255)?,
+                (SOL_IP, IP_TOS) if !v6 => {
+                    asked.tos = match c.data[..] {
+                        [byte] => byte.into(),
+                        _ => number(c, 0..=255)?,
+                    };
+                }
                 (SOL_IP, IP_PKTINFO) if !v6 => {
                     let info = InPktinfo::read_from_bytes(&c.data).map_err(|_| Errno::EINVAL)?;
                     asked.source = own(Ipv4Addr::from(info.ipi_spec_dst).into())?;
                 }
-                (SOL_IP | SOL_IPV6, _) => return Err(Errno::EINVAL),
+                (SOL_IPV6, _) if v6 => return Err(Errno::EINVAL),
+                (SOL_IP, _) if !v6 => return Err(Errno::EINVAL),
                 // Levels of other protocols are not looked at.
                 _ => {}
             }
@@ -123,9 +129,9 @@ impl Asked {
     }
 }
 
+/// An int within these bounds; of another size it means nothing.
 fn number(c: &Control, range: std::ops::RangeInclusive<i32>) -> Result<i32, Errno> {
-    let short = |_| c.data.first().map(|b| i32::from(*b)).ok_or(Errno::EINVAL);
-    let n = i32::read_from_bytes(&c.data).or_else(short)?;
+    let n = i32::read_from_bytes(&c.data).map_err(|_| Errno::EINVAL)?;
     if range.contains(&n) { Ok(n) } else { Err(Errno::EINVAL) }
 }
 
