@@ -8,6 +8,7 @@ use std::rc::Rc;
 use abi::Errno;
 use rustix::fs::{FallocateFlags, MemfdFlags, SeekFrom, fallocate, fstat, ftruncate, memfd_create, seek};
 use rustix::io::{pread, pwrite};
+use vfs::server::attr::Time;
 use vfs::server::bytes::{Bytes, HeapBytes, Storage};
 use vfs::server::inode::Backing;
 
@@ -153,6 +154,11 @@ impl Bytes for FileBytes {
             Place::Heap(h) => h.allocated(),
             Place::File(f) => fstat(f.fd.as_fd()).map_or(0, |s| s.st_blocks as u64 * 512),
         }
+    }
+    fn written(&self) -> Option<Time> {
+        let Place::File(f) = &self.place else { return None };
+        let stat = fstat(f.fd.as_fd()).ok()?;
+        Some(Time { sec: stat.st_mtime, nsec: stat.st_mtime_nsec as i64 })
     }
     fn backing(&mut self) -> Result<Backing, Errno> {
         Ok(self.file()?)

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use abi::Errno;
 
+use crate::server::attr::Time;
 use crate::server::inode::Backing;
 
 /// The bytes of one file. Everything past the end reads as zeros, also after the file grows.
@@ -23,6 +24,10 @@ pub trait Bytes {
     fn seek(&self, off: u64, len: u64, hole: bool) -> Result<u64, Errno>;
     /// Bytes of memory in use.
     fn allocated(&self) -> u64;
+    /// When pages that members have mapped were last written, where the platform's side can tell.
+    fn written(&self) -> Option<Time> {
+        None
+    }
     /// The pages as something that members can map; the contents stay there from now on.
     fn backing(&mut self) -> Result<Backing, Errno>;
 }

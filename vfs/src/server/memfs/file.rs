@@ -188,6 +188,10 @@ impl MemNode {
         } else if let (Data::Lower, Some(lower)) = (&*self.data()?.borrow(), &self.lower) {
             return lower.backing(cx, false);
         }
-        self.own(cx, u64::MAX, |bytes| bytes.backing())
+        let backing = self.own(cx, u64::MAX, |bytes| bytes.backing())?;
+        if write {
+            self.pages_mapped();
+        }
+        Ok(backing)
     }
 }

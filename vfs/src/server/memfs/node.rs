@@ -49,6 +49,8 @@ pub struct MemNode {
     /// Own extended attributes; `None`: as below.
     pub(super) xattrs: RefCell<Option<Xattrs>>,
     seals: Cell<Option<u32>>,
+    /// Once its pages were mapped for writing: the last time of writing there that the attributes show.
+    mapped: Cell<Option<Time>>,
 }
 
 impl MemNode {
@@ -93,6 +95,7 @@ impl MemNode {
             xattrs: RefCell::new(if lower.is_some() { None } else { Some(BTreeMap::new()) }),
             lower,
             seals: Cell::new(None),
+            mapped: Cell::new(None),
         })
     }
 
@@ -129,7 +132,37 @@ impl MemNode {
         attr.mtime = cx.now;
         attr.ctime = cx.now;
         drop(attr);
+        if self.mapped.get().is_some() {
+            self.mapped.set(self.pages_written());
+        }
         self.touched();
+    }
+
+    /// Its pages may be written unseen from now on.
+    pub(super) fn pages_mapped(&self) {
+        if self.mapped.get().is_none() {
+            self.mapped.set(self.pages_written());
+        }
+    }
+
+    fn pages_written(&self) -> Option<Time> {
+        match &self.body {
+            Body::File(data) => match &*data.borrow() {
+                Data::Own(bytes) => bytes.written(),
+                Data::Lower => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Writing through a mapping counts as a change of the file, mmap(2): its times follow.
+    fn notice_pages(&self) {
+        let (Some(known), Some(now)) = (self.mapped.get(), self.pages_written()) else { return };
+        if now > known {
+            self.mapped.set(Some(now));
+            let mut attr = self.attr.borrow_mut();
+            (attr.mtime, attr.ctime) = (now, now);
+        }
     }
 
     /// Changes the number of names.
@@ -179,6 +212,7 @@ impl Inode for MemNode {
         true
     }
     fn attr(&self, _cx: &Cx) -> Result<Attr, Errno> {
+        self.notice_pages();
         let mut attr = *self.attr.borrow();
         if let Body::File(data) = &self.body
             && let Data::Own(bytes) = &*data.borrow()
@@ -191,6 +225,7 @@ impl Inode for MemNode {
         Ok(self.attr.borrow().size)
     }
     fn set_attr(&self, cx: &Cx, change: &SetAttr) -> Result<(), Errno> {
+        self.notice_pages();
         self.attr.borrow_mut().apply(change, cx.now);
         self.touched();
         Ok(())
