@@ -24,6 +24,7 @@ pub mod ioctl;
 pub mod limits;
 pub mod locks;
 pub mod memory;
+pub mod mempolicy;
 pub mod mqueue;
 pub mod msg;
 pub mod names;

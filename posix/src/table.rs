@@ -81,6 +81,7 @@ const FAMILIES: &[&[Row]] = &[
     crate::ids::ROWS,
     crate::arch::ROWS,
     crate::memory::ROWS,
+    crate::mempolicy::ROWS,
     crate::clone::ROWS,
     crate::exec::ROWS,
     crate::wait::ROWS,

@@ -13,6 +13,7 @@ pub mod futex;
 pub mod ids;
 pub mod inbox;
 pub mod kernel;
+pub mod mempolicy;
 pub mod mm;
 pub mod proc;
 pub mod report;

@@ -8,6 +8,7 @@ use platform::ContextId;
 use platform::sync::{Mutex, Rank};
 
 use crate::Process;
+use crate::mempolicy::Policy;
 
 /// A name with at least one NUL behind it.
 fn padded(name: &[u8]) -> [u8; TASK_COMM_LEN] {
@@ -39,6 +40,8 @@ pub struct Thread {
     pub deadline: AtomicU64,
     /// What it starts with, until it starts.
     pub start: Mutex<Option<crate::threads::Start>>,
+    /// Where its memory is to lie, set_mempolicy(2).
+    pub policy: Mutex<Policy>,
     /// Signal state of this thread.
     pub signals: crate::signal::ThreadSignals,
 }
@@ -58,8 +61,15 @@ impl Thread {
             ran: AtomicU64::new(0),
             deadline: AtomicU64::new(u64::MAX),
             start: Mutex::new(Rank::Leaf, None),
+            policy: Mutex::new(Rank::Leaf, Policy::default()),
             signals: crate::signal::ThreadSignals::new(),
         })
+    }
+
+    /// Takes over the memory policy of the thread that makes it.
+    pub fn inherit_policy(&self, maker: &Thread) {
+        let policy = *maker.policy.lock();
+        *self.policy.lock() = policy;
     }
 
     /// Thread id in the family's pid space.

@@ -53,6 +53,7 @@ pub fn create(
     let thread = Thread::new(tid, process.clone(), Some(context));
     thread.signals.inherit(&parent.signals);
     thread.set_name(&parent.name());
+    thread.inherit_policy(parent);
     *thread.start.lock() = Some(Start { frame, tls });
     process.threads.lock().push(thread.clone());
     publish(process);

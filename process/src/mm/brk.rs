@@ -3,6 +3,8 @@
 use abi::errno::SysResult;
 use platform::{Backing, Platform, Prot};
 
+use crate::mempolicy::Policy;
+
 use super::space::{AddressSpace, in_ranges};
 use super::vma::{OnFork, Source, Totals, Vma, page_up};
 
@@ -44,6 +46,7 @@ impl AddressSpace {
                     shared: false,
                     on_fork: OnFork::Keep,
                     locked,
+                    policy: Policy::default(),
                     source,
                 },
             );

@@ -3,6 +3,8 @@
 use platform::machine::{CodeSpace, TRAMPOLINES_LEN};
 use platform::{Backing, Platform, Prot};
 
+use crate::mempolicy::Policy;
+
 use super::space::AddressSpace;
 use super::vma::{OnFork, Source, Vma};
 
@@ -44,6 +46,7 @@ impl CodeSpace for Code<'_> {
                 shared: false,
                 on_fork: OnFork::Keep,
                 locked: false,
+                policy: Policy::default(),
                 source,
             },
         );

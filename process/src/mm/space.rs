@@ -7,6 +7,8 @@ use core::sync::atomic::AtomicU64;
 use platform::sync::{Mutex, Rank};
 use platform::{Backing, MemError, Platform, Prot};
 
+use crate::mempolicy::Policy;
+
 use super::vma::{OnFork, Source, Totals, Vma, VmaSet};
 
 /// Most mappings: vm.max_map_count's default, less what a platform that is bounded by it itself keeps for its own.
@@ -101,7 +103,16 @@ impl AddressSpace {
         pf.forget_sites(addr, len);
         pf.map(addr, len, prot, backing).map_err(SpaceError)?;
         let locked = st.lock_future;
-        let vma = Vma { end: addr + len, prot, max_prot, shared, on_fork: OnFork::Keep, locked, source };
+        let vma = Vma {
+            end: addr + len,
+            prot,
+            max_prot,
+            shared,
+            on_fork: OnFork::Keep,
+            locked,
+            policy: Policy::default(),
+            source,
+        };
         let gone = st.vmas.insert(addr, vma);
         drop(st);
         drop(gone);
@@ -248,6 +259,16 @@ impl AddressSpace {
         if start < end {
             st.vmas.change(start, end, |v| v.locked = locked);
         }
+        Ok(())
+    }
+
+    /// mbind(2): EFAULT unless all of the range is mapped.
+    pub fn set_policy(&self, start: usize, end: usize, policy: Policy) -> SysResult<()> {
+        let mut st = self.state.lock();
+        if !st.vmas.covers(start, end) {
+            return Err(Errno::EFAULT);
+        }
+        st.vmas.change(start, end, |v| v.policy = policy);
         Ok(())
     }
 

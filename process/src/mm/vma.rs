@@ -8,6 +8,8 @@ use core::any::Any;
 use abi::mm::PAGE_SIZE;
 use platform::Prot;
 
+use crate::mempolicy::Policy;
+
 /// A region behind mappings, held as long as one of them is there.
 #[derive(Clone)]
 pub struct MappedRegion {
@@ -104,6 +106,8 @@ pub struct Vma {
     pub on_fork: OnFork,
     /// mlock(2): its pages stay in memory, and are not given up by msync(2).
     pub locked: bool,
+    /// mbind(2).
+    pub policy: Policy,
     pub source: Source,
 }
 
@@ -230,6 +234,7 @@ impl VmaSet {
             && left.shared == right.shared
             && left.on_fork == right.on_fork
             && left.locked == right.locked
+            && left.policy == right.policy
             && left.source.continues(at - *start, &right.source);
         let (start, end) = (*start, right.end);
         if same {

@@ -7,6 +7,8 @@ use abi::mm::PAGE_SIZE;
 use platform::Prot;
 use proptest::prelude::*;
 
+use crate::mempolicy::Policy;
+
 use super::vma::{OnFork, Source, Vma, VmaSet};
 
 const PAGES: usize = 64;
@@ -40,6 +42,7 @@ fn vma(end: usize, prot: u32, named: bool) -> Vma {
         shared: false,
         on_fork: OnFork::Keep,
         locked: false,
+        policy: Policy::default(),
         source: Source::Anon(if named { "[heap]" } else { "" }),
     }
 }
