@@ -14,7 +14,7 @@ use crate::cx::Cx;
 
 crate::syscalls! {
     SYS_pidfd_open pidfd_open(pid: i32, flags: u32) Full "" => sys_pidfd_open;
-    SYS_pidfd_send_signal pidfd_send_signal(pidfd: Fd, signo: i32, info: UserRef<SigInfo>, flags: u32) Partial "a folder of /proc is not taken as a pidfd" => sys_pidfd_send_signal;
+    SYS_pidfd_send_signal pidfd_send_signal(pidfd: Fd, signo: i32, info: UserRef<SigInfo>, flags: u32) Partial "/proc/PID as a pidfd means whoever has the number" => sys_pidfd_send_signal;
 }
 
 /// pidfd_open(2).
@@ -44,6 +44,15 @@ pub fn pid_of(cx: &Cx<'_>, fd: Fd) -> SysResult<(Arc<OpenFile>, u32)> {
     Ok((file, pid))
 }
 
+/// A directory /proc/PID, which pidfd_send_signal(2) takes as well.
+fn folder(cx: &Cx<'_>, fd: Fd) -> SysResult<(Arc<OpenFile>, u32)> {
+    let file = cx.file(fd)?;
+    match file.info().rdev as u32 {
+        pid if file.kind() == Kind::Dir && pid != 0 => Ok((file, pid)),
+        _ => Err(Errno::EBADF),
+    }
+}
+
 /// pidfd_send_signal(2).
 fn sys_pidfd_send_signal(
     cx: &mut Cx<'_>,
@@ -55,7 +64,10 @@ fn sys_pidfd_send_signal(
     if flags != 0 {
         return Err(Errno::EINVAL);
     }
-    let (file, pid) = pid_of(cx, fd)?;
+    let (file, pid) = match pid_of(cx, fd) {
+        Err(Errno::EBADF) => folder(cx, fd)?,
+        known => known?,
+    };
     let (code, value) = match cx.get_opt(info)? {
         None => (SI_USER, 0),
         Some(info) if info.si_signo != signo => return Err(Errno::EINVAL),

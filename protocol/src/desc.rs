@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub enum Kind {
     /// Regular file (host, overlay, memfs, memfd): PRead/PWrite or Read/Write; mappable; always ready.
     File = 1,
-    /// Directory: GetDents; offset in the monitor.
+    /// Directory: GetDents; offset in the monitor. `rdev` is the process of a /proc/PID, otherwise 0.
     Dir = 2,
     /// /dev/null, /dev/zero, /dev/full, /dev/random and urandom: served by the member alone.
     Null = 3,

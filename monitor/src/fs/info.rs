@@ -4,6 +4,7 @@ use abi::Errno;
 use abi::fs::{O_PATH, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, Stat, major, minor};
 use protocol::desc::{DescInfo, Kind};
 use vfs::server::attr::Attr;
+use vfs::server::inode::Inode;
 
 use super::{Ids, notify, with_process};
 use crate::descs::Body;
@@ -22,7 +23,7 @@ pub fn device(rdev: u64) -> Option<Kind> {
 }
 
 /// How members use a node.
-pub fn kind(flags: u32, attr: &Attr, generated: bool) -> Kind {
+fn kind(flags: u32, attr: &Attr, generated: bool) -> Kind {
     if flags & O_PATH != 0 {
         return Kind::Path;
     }
@@ -47,23 +48,22 @@ pub fn node_info(fam: &mut Family, desc: u32) -> DescInfo {
         },
         Body::Node(node) => {
             let pid = fam.descs.holders(desc).next().unwrap_or(INIT_PID);
-            let (attr, generated) = with_process(fam, pid, 0, Ids::Fs, |cx, _| {
-                let inode = &node.loc.dentry.node;
-                (inode.attr(cx).unwrap_or_default(), inode.is_generated())
-            });
-            DescInfo { kind: kind(d.flags, &attr, generated) as u32, ..describe(&attr) }
+            let inode = &node.loc.dentry.node;
+            let attr = with_process(fam, pid, 0, Ids::Fs, |cx, _| inode.attr(cx).unwrap_or_default());
+            describe(&**inode, &attr, d.flags)
         }
         _ => DescInfo::default(),
     }
 }
 
-/// A node's attributes as a description shows them.
-pub fn describe(attr: &Attr) -> DescInfo {
+/// What a description with these flags tells of its node.
+pub fn describe(node: &dyn Inode, attr: &Attr, flags: u32) -> DescInfo {
     DescInfo {
+        kind: kind(flags, attr, node.is_generated()) as u32,
         mode: attr.mode,
         ino: attr.ino,
         dev: attr.dev,
-        rdev: attr.rdev,
+        rdev: node.process().map_or(attr.rdev, u64::from),
         size: attr.size,
         ..DescInfo::default()
     }

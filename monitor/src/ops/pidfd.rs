@@ -21,6 +21,11 @@ pub fn handle(fam: &mut Family, op: Op, call: &Call) -> OpResult {
         let desc = pidfd::open(fam, call.pid, target, flags)?;
         return Ok(Answer::default().with_struct(&info(fam, desc)));
     }
+    if op == Op::PidFdSignal
+        && let Some(pid) = folder(fam, call)?
+    {
+        return super::signal::kill(fam, call, pid.into());
+    }
     let p = named(fam, call)?;
     match op {
         Op::PidFdSignal if p.reaped => Err(Errno::ESRCH),
@@ -36,6 +41,14 @@ pub fn handle(fam: &mut Family, op: Op, call: &Call) -> OpResult {
         Op::FileRegion => Err(Errno::ENODEV),
         Op::Reopen => Err(Errno::ENXIO),
         _ => Err(Errno::EINVAL),
+    }
+}
+
+/// The process whose folder of procfs a description is.
+fn folder(fam: &Family, call: &Call) -> Result<Option<u32>, Errno> {
+    match &fam.descs.get(call.arg32(0)?, call.pid)?.body {
+        Body::Node(node) => node.loc.dentry.node.process().map(Some).ok_or(Errno::EBADF),
+        _ => Ok(None),
     }
 }
 

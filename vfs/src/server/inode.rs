@@ -122,6 +122,11 @@ pub trait Inode {
         None
     }
 
+    /// The process whose directory in procfs this is.
+    fn process(&self) -> Option<u32> {
+        None
+    }
+
     /// May the node be opened for these accesses, apart from its permission bits?
     fn open_check(&self, cx: &Cx, read: bool, write: bool) -> Result<(), Errno> {
         let _ = (cx, read, write);

@@ -17,7 +17,7 @@ use crate::call::{Answer, Call, OpResult};
 use crate::descs::Body;
 use crate::family::Family;
 use crate::fs::backing::HostFile;
-use crate::fs::info::{describe, device, kind};
+use crate::fs::info::{describe, device};
 use crate::fs::{self, Ids, Named, OpenNode};
 use crate::ops::descs::info;
 use crate::{objects, streams};
@@ -106,7 +106,7 @@ pub fn open_loc(fam: &mut Family, call: &Call, loc: Loc, flags: u32) -> OpResult
     }
     let path_only = flags & O_PATH != 0;
     let shown = status(flags);
-    let (node, attr, own) = fs::with(fam, call, Ids::Fs, |cx, vfs| {
+    let (node, told, own) = fs::with(fam, call, Ids::Fs, |cx, vfs| {
         let inode = loc.dentry.node.clone();
         let attr = inode.attr(cx)?;
         let claim = if path_only { None } else { claim(fam, cx, vfs, &loc, flags)? };
@@ -116,11 +116,10 @@ pub fn open_loc(fam: &mut Family, call: &Call, loc: Loc, flags: u32) -> OpResult
             vfs.tell(&node.loc.dentry, IN_OPEN);
         }
         let own = if path_only { None } else { inode.own_kind(cx) };
-        Ok::<_, Errno>((node, attr, own))
+        Ok::<_, Errno>((node, describe(&*inode, &attr, shown), own))
     })?;
-    let generated = node.loc.dentry.node.is_generated();
     let desc = fam.open_desc(call.pid, Body::Node(node), shown)?;
-    let info = DescInfo { desc, flags: shown, kind: kind(shown, &attr, generated) as u32, ..describe(&attr) };
+    let info = DescInfo { desc, flags: shown, ..told };
     let mut answer = Answer::default().with_struct(&info);
     if let Some((which, n)) = own {
         answer = answer.with_ret(0, 2).with_ret(1, which).with_ret(2, n);

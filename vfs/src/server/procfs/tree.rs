@@ -395,6 +395,12 @@ impl Inode for Generated {
             _ => None,
         }
     }
+    fn process(&self) -> Option<u32> {
+        match self.what {
+            What::Process(pid, None) => Some(pid),
+            _ => None,
+        }
+    }
     fn own_kind(&self, cx: &Cx) -> Option<(u64, u64)> {
         match &self.what {
             What::Fds(p) if *p == cx.pid => Some((OWN_FD, 0)),
