@@ -103,6 +103,8 @@ pub const AT_REMOVEDIR: u32 = 0x200;
 pub const AT_SYMLINK_FOLLOW: u32 = 0x400;
 pub const AT_NO_AUTOMOUNT: u32 = 0x800;
 pub const AT_EMPTY_PATH: u32 = 0x1000;
+/// execveat(2): only look whether the file could be executed.
+pub const AT_EXECVE_CHECK: u32 = 0x1_0000;
 pub const AT_STATX_SYNC_TYPE: u32 = 0x6000;
 pub const AT_STATX_FORCE_SYNC: u32 = 0x2000;
 pub const AT_STATX_DONT_SYNC: u32 = 0x4000;

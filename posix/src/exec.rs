@@ -1,7 +1,7 @@
 //! execve(2), execveat(2).
 
 use abi::errno::{Errno, SysResult};
-use abi::fs::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
+use abi::fs::{AT_EMPTY_PATH, AT_EXECVE_CHECK, AT_FDCWD, AT_SYMLINK_NOFOLLOW};
 use abi::process::RLIMIT_STACK;
 use alloc::format;
 use alloc::sync::Arc;
@@ -47,7 +47,7 @@ fn strings(cx: &Cx<'_>, at: Addr) -> SysResult<Vec<Vec<u8>>> {
 fn sys_execve(cx: &mut Cx<'_>, path: PathArg, argv: Addr, envp: Addr) -> SysResult<usize> {
     let path = cx.path(path)?;
     let file = ProgramFile::open(cx.host(), DIR_CWD, &path, true)?;
-    run(cx, file, &path, false, argv, envp)
+    run(cx, file, Asked { path: &path, closing: false, check: false }, argv, envp)
 }
 
 /// execveat(2).
@@ -59,7 +59,7 @@ fn sys_execveat(
     envp: Addr,
     flags: u32,
 ) -> SysResult<usize> {
-    if flags & !(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0 {
+    if flags & !(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_EXECVE_CHECK) != 0 {
         return Err(Errno::EINVAL);
     }
     let path = cx.path(path)?;
@@ -67,11 +67,12 @@ fn sys_execveat(
         return Err(Errno::ENOENT);
     }
     let follow = flags & AT_SYMLINK_NOFOLLOW == 0;
+    let check = flags & AT_EXECVE_CHECK != 0;
     if path.starts_with(b"/") || dirfd.0 == AT_FDCWD {
         // An empty path means the working directory: EACCES, as any directory.
         let name = if path.is_empty() { b"." } else { &path[..] };
         let file = ProgramFile::open(cx.host(), DIR_CWD, name, follow)?;
-        return run(cx, file, &path, false, argv, envp);
+        return run(cx, file, Asked { path: &path, closing: false, check }, argv, envp);
     }
     let desc = cx.file(dirfd)?.desc();
     let closing = cx.process().fds.cloexec(dirfd.0)?;
@@ -85,21 +86,33 @@ fn sys_execveat(
         name.extend(&path);
         ProgramFile::open(cx.host(), desc.into(), &path, follow)?
     };
-    run(cx, file, &name, closing, argv, envp)
+    run(cx, file, Asked { path: &name, closing, check }, argv, envp)
 }
 
-/// Runs `file`, called `path`. `closing`: exec will close the descriptor that the path leads through.
+/// How a file is to be run.
+struct Asked<'a> {
+    /// What it is called.
+    path: &'a [u8],
+    /// Exec will close the descriptor that the path leads through.
+    closing: bool,
+    /// Nothing is to be run: the arguments and the right to execute the file are looked at, and nothing in it.
+    check: bool,
+}
+
+/// Runs `file`.
 fn run(
     cx: &mut Cx<'_>,
     file: ProgramFile,
-    path: &[u8],
-    closing: bool,
+    Asked { path, closing, check }: Asked<'_>,
     argv: Addr,
     envp: Addr,
 ) -> SysResult<usize> {
     let argv = strings(cx, argv)?;
     let envp = strings(cx, envp)?;
     let stack_limit = cx.process().rlimits.lock()[RLIMIT_STACK as usize].0;
+    if check {
+        return exec::check_arguments(&argv, &envp, stack_limit).map(|()| 0);
+    }
     let plan = Plan::make(cx.host(), file, path, argv, envp, stack_limit, closing)?;
     let thread = cx.thread().clone();
     let owner = cx.kernel.processes.lock().first().is_some_and(|p| Arc::ptr_eq(p, &thread.process));

@@ -38,6 +38,8 @@ pub struct BootFd {
 pub struct Program {
     /// Path to open, as the guest sees it.
     pub path: Vec<u8>,
+    /// The description of the program's file, opened for execution, where no path leads to it; 0: the path does.
+    pub desc: u32,
     pub argv: Vec<Vec<u8>>,
     pub envp: Vec<Vec<u8>>,
     pub fds: Vec<BootFd>,
@@ -94,7 +96,7 @@ impl Program {
     /// As bytes, for the boot record or a `SpawnExec` request.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::new();
-        w.bytes(&self.path).list(&self.argv).list(&self.envp);
+        w.bytes(&self.path).u32(self.desc).list(&self.argv).list(&self.envp);
         w.u32(self.fds.len() as u32);
         for f in &self.fds {
             w.u32(f.fd).u32(f.cloexec.into()).bytes(f.info.as_bytes());
@@ -118,7 +120,8 @@ impl Program {
     /// From bytes.
     pub fn decode(buf: &[u8]) -> Option<Self> {
         let mut r = Reader::new(buf);
-        let mut p = Self { path: r.bytes()?.to_vec(), argv: r.list()?, envp: r.list()?, ..Self::default() };
+        let (path, desc) = (r.bytes()?.to_vec(), r.u32()?);
+        let mut p = Self { path, desc, argv: r.list()?, envp: r.list()?, ..Self::default() };
         for _ in 0..r.u32()? {
             p.fds.push(BootFd {
                 fd: r.u32()?,

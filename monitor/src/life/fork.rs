@@ -154,7 +154,7 @@ impl Family {
         }
         let blob = read_blob(&*m.control).ok_or(Errno::E2BIG)?;
         let program = Program::decode(&blob).ok_or(Errno::EINVAL)?;
-        let kept: Vec<u32> = program.fds.iter().map(|f| f.info.desc).collect();
+        let kept: Vec<u32> = program.fds.iter().map(|f| f.info.desc).chain([program.desc]).collect();
         self.start_program(call.pid, program)?;
         if let Some(m) = self.members.get_mut(call.slot) {
             m.guests.retain(|p| *p != call.pid);

@@ -74,6 +74,9 @@ impl Family {
             self.descs.get(fd.info.desc, pid)?;
             fd.info = info(self, fd.info.desc);
         }
+        if program.desc != 0 {
+            self.descs.get(program.desc, pid)?;
+        }
         let old_slot = self.procs.get(pid)?.slot;
         let over = self.new_member()?;
         let slot = over.slot;

@@ -14,7 +14,7 @@ use protocol::wire::Writer;
 
 use super::load::{self, Loaded};
 use super::plan::Plan;
-use super::program;
+use super::program::{self, ProgramFile};
 use super::stack::{Initial, Strings};
 use crate::kernel::{Kernel, kernel};
 use crate::mm::{Content, Place, Source, page_up};
@@ -199,7 +199,10 @@ pub fn first_program(
 ) -> SysResult<TrapFrame> {
     let p = &thread.process;
     let stack_limit = p.rlimits.lock()[RLIMIT_STACK as usize].0;
-    let file = program::open(&k.host, &program.path)?;
+    let file = match program.desc {
+        0 => program::open(&k.host, &program.path)?,
+        desc => ProgramFile::given(&k.host, desc, &program.path)?,
+    };
     let plan = Plan::make(
         &k.host,
         file,

@@ -13,6 +13,7 @@ mod stack;
 pub use in_place::{exec, first_program};
 pub use plan::Plan;
 pub use spawn::{child, exec_elsewhere};
+pub use stack::check_size as check_arguments;
 
 #[cfg(test)]
 mod elf_tests;

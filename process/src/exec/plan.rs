@@ -100,11 +100,12 @@ impl Plan {
         })
     }
 
-    /// The path by which a fresh member finds the program: a name under /dev/fd means another file there.
-    pub(super) fn path_elsewhere(&self) -> Vec<u8> {
+    /// The file that a fresh member must be given, because the path does not lead to it there: a name under /dev/fd of a
+    /// descriptor that exec may close.
+    pub(super) fn file_elsewhere(&self) -> Option<Arc<ProgramFile>> {
         let by_descriptor = self.path.starts_with(b"/dev/fd/") || self.path.starts_with(b"/proc/self/");
         // A script's descriptor stays open, or there would be no plan.
-        if by_descriptor && !self.script { self.pages.path.to_vec() } else { self.path.clone() }
+        (by_descriptor && !self.script).then(|| self.file.clone())
     }
 
     /// True when the file has a set-user-ID or set-group-ID bit (AT_SECURE and credentials are the caller's matter).

@@ -3,6 +3,7 @@
 use abi::errno::{Errno, SysResult};
 use abi::fs::{O_CLOEXEC, O_NOFOLLOW, O_RDONLY};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 use protocol::Op;
 use protocol::control::SLOT_DATA;
 use protocol::desc::DescInfo;
@@ -21,6 +22,8 @@ pub struct ProgramFile {
     path: Vec<u8>,
     /// The file's first bytes, where its headers usually are: one request for all of them.
     head: Vec<u8>,
+    /// Another member closes it.
+    given_away: AtomicBool,
 }
 
 /// Links of /proc/self/fd that one path may go through.
@@ -70,8 +73,20 @@ impl ProgramFile {
         Self::opened(host, answer.get(0)?, path)
     }
 
+    /// A program that another member opened and gave away to this one.
+    pub fn given(host: &'static Host, desc: u32, path: &[u8]) -> SysResult<Self> {
+        let answer = host.call(Op::DescInfo, &[desc.into()])?;
+        Self::opened(host, answer.get(0)?, path)
+    }
+
+    /// Leaves the description to the member in which the process goes on.
+    pub fn give_away(&self) {
+        self.given_away.store(true, Ordering::Relaxed);
+    }
+
     fn opened(host: &'static Host, info: DescInfo, path: &[u8]) -> SysResult<Self> {
-        let mut file = Self { host, info, path: path.to_vec(), head: Vec::new() };
+        let given_away = AtomicBool::new(false);
+        let mut file = Self { host, info, path: path.to_vec(), head: Vec::new(), given_away };
         let mut head = alloc::vec![0; HEAD];
         let got = file.read_at(0, &mut head)?;
         head.truncate(got);
@@ -145,6 +160,9 @@ impl ImageFile for ProgramFile {
 
 impl Drop for ProgramFile {
     fn drop(&mut self) {
+        if self.given_away.load(Ordering::Relaxed) {
+            return;
+        }
         // A NOREPLY request without data does not fail.
         let _ = self.host.post(Op::Close, &[self.info.desc.into()], &[]);
     }

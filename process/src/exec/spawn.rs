@@ -18,8 +18,10 @@ pub fn exec_elsewhere(thread: &Arc<Thread>, plan: Plan) -> SysResult<core::conve
     let creds = p.creds.lock().clone();
     let mut attrs = *p.attrs.lock();
     attrs.execed(&creds.ids);
+    let file = plan.file_elsewhere();
     let program = Program {
-        path: plan.path_elsewhere(),
+        path: plan.path.clone(),
+        desc: file.as_ref().map_or(0, |file| file.desc()),
         argv: plan.given_argv.clone(),
         envp: plan.envp.clone(),
         fds: p.fds.to_boot(),
@@ -33,7 +35,7 @@ pub fn exec_elsewhere(thread: &Arc<Thread>, plan: Plan) -> SysResult<core::conve
         memory: p.mm.limit.load(Ordering::Relaxed),
         extra: attrs.encode(),
     };
-    // What the plan holds belongs to this member: it is given back while the process still lives here.
+    // What else the plan holds belongs to this member: it is given back while the process still lives here.
     drop(plan);
     let recalled = p.fds.prepare_fork(&k.host);
     {
@@ -42,6 +44,9 @@ pub fn exec_elsewhere(thread: &Arc<Thread>, plan: Plan) -> SysResult<core::conve
             return Err(Errno::E2BIG);
         }
         k.host.call(Op::SpawnExec, &[])?;
+    }
+    if let Some(file) = file {
+        file.give_away();
     }
     drop(recalled);
     crate::vfork::leave(thread)
