@@ -38,9 +38,13 @@ static void expiry(void)
     struct itimerspec left;
     CHECK_OK("gettime", timer_gettime(timer, &left));
     CHECK("not armed", left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0);
+    // Blocked until it is waited for: it must not come between the look and the wait.
+    sigset_t none = set_of(0);
+    block(SIGUSR1);
     arm(timer, 5000000, 0);
     while (!seen)
-        pause();
+        sigsuspend(&none);
+    unblock(SIGUSR1);
     CHECK_EQ("si_code", seen_code, SI_TIMER);
     CHECK_EQ("si_value", seen_value, 4711);
     CHECK_EQ("no overrun", timer_getoverrun(timer), 0);
