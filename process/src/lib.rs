@@ -18,6 +18,7 @@ pub mod mm;
 pub mod proc;
 pub mod report;
 pub mod sched;
+pub mod share;
 pub mod signal;
 pub mod thread;
 pub mod threads;

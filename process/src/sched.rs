@@ -30,18 +30,39 @@ pub struct Sched {
     counted: AtomicU64,
 }
 
+#[derive(Default)]
 struct RunQueue {
     current: Option<Arc<Thread>>,
+    /// True while the current thread executes; false once it goes to sleep, until a thread is switched to.
+    running: bool,
     ready: VecDeque<Arc<Thread>>,
+    /// How many at the front of `ready` go before the running thread.
+    urgent: usize,
+    /// Asleep without a deadline.
     sleepers: Vec<Arc<Thread>>,
+    /// Asleep with one.
+    timed: Vec<Arc<Thread>>,
     dead: Option<Arc<Thread>>,
 }
 
 impl RunQueue {
     /// The nearest deadline of a sleeping thread.
     fn first_deadline(&self) -> Option<u64> {
-        let all = self.sleepers.iter().map(|t| t.deadline.load(Ordering::Relaxed));
-        all.min().filter(|d| *d != u64::MAX)
+        self.timed.iter().map(|t| t.deadline.load(Ordering::Relaxed)).min()
+    }
+
+    /// Takes a thread from the sleeping ones.
+    fn take_sleeper(&mut self, thread: &Arc<Thread>) -> Option<Arc<Thread>> {
+        [&mut self.sleepers, &mut self.timed].into_iter().find_map(|list| {
+            let i = list.iter().position(|t| Arc::ptr_eq(t, thread))?;
+            Some(list.swap_remove(i))
+        })
+    }
+
+    /// The next thread to run. Who went before its forerunner need not go before it.
+    fn pop(&mut self) -> Option<Arc<Thread>> {
+        self.urgent = 0;
+        self.ready.pop_front()
     }
 }
 
@@ -51,10 +72,7 @@ pub const SLICE_NS: u64 = 10_000_000;
 impl Sched {
     pub(crate) fn new() -> Self {
         Self {
-            run: Mutex::new(
-                Rank::Scheduler,
-                RunQueue { current: None, ready: VecDeque::new(), sleepers: Vec::new(), dead: None },
-            ),
+            run: Mutex::new(Rank::Scheduler, RunQueue::default()),
             waiters: Mutex::new(Rank::Waiters, BTreeMap::new()),
             work: AtomicBool::new(false),
             armed: AtomicU64::new(0),
@@ -85,7 +103,7 @@ impl Sched {
     pub fn ran(&self, thread: &Arc<Thread>) -> u64 {
         let me = self.current();
         self.count_time(Some(&me));
-        thread.ran.load(Ordering::Relaxed)
+        thread.share.ran()
     }
 
     /// Counts the time since the last count as `running`'s, or as nobody's.
@@ -93,7 +111,7 @@ impl Sched {
         let now = kernel().platform.monotonic();
         let since = self.counted.swap(now, Ordering::Relaxed);
         if let Some(t) = running.filter(|_| since != 0) {
-            t.ran.fetch_add(now.saturating_sub(since), Ordering::Relaxed);
+            t.share.count(now.saturating_sub(since));
         }
     }
 
@@ -102,7 +120,8 @@ impl Sched {
     pub fn arm_for_user(&self) {
         let (others, sleeper) = {
             let run = self.run.lock();
-            (!run.ready.is_empty() || !run.sleepers.is_empty(), run.first_deadline())
+            let sleepers = !run.sleepers.is_empty() || !run.timed.is_empty();
+            (sleepers || !run.ready.is_empty(), run.first_deadline())
         };
         let timer = sleeper.into_iter().chain(crate::timer::next_deadline_running()).min();
         if !others && timer.is_none() {
@@ -118,11 +137,23 @@ impl Sched {
         }
     }
 
-    /// Lets others run if the running thread's time is over: the timer that [`Sched::arm_for_user`] armed is due.
+    /// Lets others run if the running thread's time is over: a thread woke that goes before it, or the timer that
+    /// [`Sched::arm_for_user`] armed is due.
     pub fn end_slice(&self) {
+        let urgent = {
+            let run = self.run.lock();
+            if run.ready.is_empty() {
+                return;
+            }
+            run.urgent != 0
+        };
         let armed = self.armed.load(Ordering::Relaxed);
-        if armed != 0 && self.others_ready() && armed <= kernel().platform.monotonic() {
+        let over = armed != 0 && armed <= kernel().platform.monotonic();
+        if over {
+            // The next thread has a slice of its own.
             self.armed.store(0, Ordering::Relaxed);
+        }
+        if over || urgent {
             self.yield_now();
         }
     }
@@ -160,7 +191,12 @@ impl Sched {
 
     /// Adds a thread that can run.
     pub fn spawn(&self, thread: Arc<Thread>) {
-        self.run.lock().ready.push_back(thread);
+        let mut run = self.run.lock();
+        if let Some(maker) = &run.current {
+            thread.share.join(&maker.share);
+        }
+        run.ready.push_back(thread);
+        drop(run);
         self.request_work();
     }
 
@@ -205,18 +241,39 @@ impl Sched {
     /// Makes a sleeping thread look at its condition (signals, death) without counting as a wake-up.
     pub fn nudge(&self, thread: &Arc<Thread>) {
         let mut run = self.run.lock();
-        if let Some(i) = run.sleepers.iter().position(|t| Arc::ptr_eq(t, thread)) {
-            let t = run.sleepers.swap_remove(i);
-            run.ready.push_back(t);
+        if let Some(t) = run.take_sleeper(thread) {
+            self.make_ready(&mut run, t);
         }
         drop(run);
         self.request_work();
     }
 
+    /// A thread that slept can run: behind the others, or before all that have had more of the virtual CPU.
+    fn make_ready(&self, run: &mut RunQueue, thread: Arc<Thread>) {
+        let urgent = match &run.current {
+            Some(me) if run.running => {
+                self.count_time(Some(me));
+                thread.share.wake(&me.share)
+            }
+            _ => false,
+        };
+        if urgent {
+            run.ready.insert(run.urgent, thread);
+            run.urgent += 1;
+        } else {
+            run.ready.push_back(thread);
+        }
+    }
+
     /// Puts the calling thread to sleep until it is made ready, or its deadline passes.
     pub(crate) fn sleep(&self, thread: &Arc<Thread>, deadline: Option<u64>) {
         thread.deadline.store(deadline.unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.run.lock().sleepers.push(thread.clone());
+        {
+            let mut run = self.run.lock();
+            run.running = false;
+            let list = if deadline.is_some() { &mut run.timed } else { &mut run.sleepers };
+            list.push(thread.clone());
+        }
         self.run_next();
     }
 
@@ -238,6 +295,7 @@ impl Sched {
         {
             let mut run = self.run.lock();
             run.dead = run.current.take();
+            run.running = false;
         }
         self.run_next();
         unreachable!("an ended thread ran again")
@@ -250,8 +308,9 @@ impl Sched {
         loop {
             self.poll_events();
             let mut run = self.run.lock();
-            if let Some(next) = run.ready.pop_front() {
+            if let Some(next) = run.pop() {
                 let me = run.current.replace(next.clone());
+                run.running = true;
                 drop(run);
                 self.count_time(if idle { None } else { me.as_ref() });
                 if me.as_ref().is_some_and(|me| Arc::ptr_eq(me, &next)) {
@@ -273,8 +332,7 @@ impl Sched {
                 (a, b) => a.or(b),
             };
             if !idle {
-                let me = self.run.lock().current.clone();
-                self.count_time(me.as_ref());
+                self.count_time(self.run.lock().current.as_ref());
                 idle = true;
             }
             k.platform.wait(deadline);
@@ -316,15 +374,15 @@ impl Sched {
 
     fn wake_due(&self) {
         let mut run = self.run.lock();
-        if run.sleepers.iter().all(|t| t.deadline.load(Ordering::Relaxed) == u64::MAX) {
+        if run.timed.is_empty() {
             return;
         }
         let now = kernel().platform.monotonic();
         let mut i = 0;
-        while i < run.sleepers.len() {
-            if run.sleepers[i].deadline.load(Ordering::Relaxed) <= now {
-                let t = run.sleepers.swap_remove(i);
-                run.ready.push_back(t);
+        while i < run.timed.len() {
+            if run.timed[i].deadline.load(Ordering::Relaxed) <= now {
+                let t = run.timed.swap_remove(i);
+                self.make_ready(&mut run, t);
             } else {
                 i += 1;
             }
@@ -336,8 +394,10 @@ impl Sched {
         self.waiters.lock().clear();
         self.armed.store(0, Ordering::Relaxed);
         let mut run = self.run.lock();
+        run.urgent = 0;
         let mut gone: Vec<_> = run.ready.drain(..).collect();
         gone.append(&mut run.sleepers);
+        gone.append(&mut run.timed);
         gone
     }
 }

@@ -9,6 +9,7 @@ use platform::sync::{Mutex, Rank};
 
 use crate::Process;
 use crate::mempolicy::Policy;
+use crate::share::Share;
 
 /// A name with at least one NUL behind it.
 fn padded(name: &[u8]) -> [u8; TASK_COMM_LEN] {
@@ -34,8 +35,8 @@ pub struct Thread {
     pub robust_list: AtomicUsize,
     /// Name that PR_SET_NAME gave this thread, NUL-padded; empty: the program's.
     name: Mutex<[u8; TASK_COMM_LEN]>,
-    /// How long the virtual CPU was the thread's, in nanoseconds; kept by the scheduler.
-    pub ran: AtomicU64,
+    /// What it had of the virtual CPU; kept by the scheduler.
+    pub share: Share,
     /// Deadline while asleep, for the scheduler (u64::MAX: none).
     pub deadline: AtomicU64,
     /// What it starts with, until it starts.
@@ -58,7 +59,7 @@ impl Thread {
             clear_child_tid: AtomicUsize::new(0),
             robust_list: AtomicUsize::new(0),
             name: Mutex::new(Rank::Leaf, [0; TASK_COMM_LEN]),
-            ran: AtomicU64::new(0),
+            share: Share::default(),
             deadline: AtomicU64::new(u64::MAX),
             start: Mutex::new(Rank::Leaf, None),
             policy: Mutex::new(Rank::Leaf, Policy::default()),
