@@ -103,7 +103,7 @@ fn start(_: &'static dyn Platform) -> ! {
     door::ask(ASK_LOG, &[text.len() as u64]);
     door::post(ASK_EXIT, &[0]);
     loop {
-        hypercall::idle(0);
+        hypercall::idle(None);
     }
 }
 

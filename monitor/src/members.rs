@@ -60,13 +60,18 @@ impl Default for MemberTable {
 }
 
 impl MemberTable {
+    /// The free slots, in the order in which they will be taken.
+    pub fn free_slots(&self) -> impl Iterator<Item = u32> {
+        let count = MAX_MEMBERS - 1;
+        (0..count)
+            .map(move |i| (self.next - 1 + i) % count + 1)
+            .filter(|slot| self.slots[*slot as usize].is_none())
+    }
+
     /// A free slot, and the generation for its next owner. `None` when all are in use.
     pub fn free_slot(&mut self) -> Option<(u32, u32)> {
-        let count = MAX_MEMBERS - 1;
-        let slot = (0..count)
-            .map(|i| (self.next - 1 + i) % count + 1)
-            .find(|slot| self.slots[*slot as usize].is_none())?;
-        self.next = slot % count + 1;
+        let slot = self.free_slots().next()?;
+        self.next = slot % (MAX_MEMBERS - 1) + 1;
         self.generation += 1;
         Some((slot, self.generation))
     }

@@ -224,6 +224,6 @@ pub fn exit() -> ! {
     space::give_back();
     door::post(ASK_EXIT, &[0]);
     loop {
-        hypercall::idle(0);
+        hypercall::idle(None);
     }
 }

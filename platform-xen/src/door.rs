@@ -5,13 +5,13 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::mm::PAGE_SIZE;
 use protocol::xen::{
-    ANSWERED, COMMAND, COMMAND_DATA, COMMAND_DATA_LEN, DOOR_GFN, Exchange, HEADER, Header, IDLE, NOTICE_RING,
-    NOTICE_SIZE, NOTICES, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN,
+    ANSWERED, AWAITED, COMMAND, COMMAND_DATA, COMMAND_DATA_LEN, DOOR_GFN, Exchange, HEADER, Header, IDLE,
+    NOTICE_RING, NOTICE_SIZE, NOTICES, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::layout::direct;
-use crate::{events, hypercall};
+use crate::{events, hypercall, turns};
 
 const BASE: usize = direct(DOOR_GFN as u32);
 
@@ -75,10 +75,14 @@ pub fn post(op: u32, args: &[u64]) {
 /// Asks and waits for the answer: a value, or a negative errno.
 pub fn ask(op: u32, args: &[u64]) -> i64 {
     post(op, args);
-    let port = header().port;
-    while word(REQUEST).load(Ordering::Acquire) != ANSWERED {
-        if !events::clear_port(port) {
-            hypercall::poll_port(port);
+    let state = word(REQUEST);
+    turns::until(&mut || state.load(Ordering::Acquire) == ANSWERED);
+    if state.compare_exchange(POSTED, AWAITED, Ordering::SeqCst, Ordering::Acquire).is_ok() {
+        let port = header().port;
+        while state.load(Ordering::Acquire) != ANSWERED {
+            if !events::clear_port(port) {
+                hypercall::poll_port(port);
+            }
         }
     }
     let ret = exchange(REQUEST).ret;
@@ -99,6 +103,11 @@ pub fn command() -> Exchange {
     let command = exchange(COMMAND);
     word(COMMAND).store(ANSWERED, Ordering::Release);
     command
+}
+
+/// True when the monitor has left notices.
+pub fn has_notices() -> bool {
+    word(NOTICE_RING).load(Ordering::Acquire) != word(NOTICE_RING + 4).load(Ordering::Relaxed)
 }
 
 /// Takes the monitor's notices.

@@ -10,7 +10,7 @@ use protocol::{MONITOR_SLOT, SharedMem, events};
 
 use crate::layout::VIEWS;
 
-use crate::{door, hypercall, shared_info};
+use crate::{door, hypercall, shared_info, turns};
 
 /// Where the events region is mapped: no lookup on the way to a pending bit.
 pub const EVENTS: usize = VIEWS.0 + 0x1000_0000;
@@ -19,6 +19,10 @@ static SLOT: AtomicU32 = AtomicU32::new(0);
 /// The own part of the region is mapped. A domain's own: a clone has it mapped later than its parent.
 #[unsafe(link_section = ".bss.shell")]
 static READY: AtomicBool = AtomicBool::new(false);
+/// The last sleep was short, or what came since came while others had the CPU: the next wait may be short as well.
+static BRISK: AtomicBool = AtomicBool::new(false);
+/// A sleep of fewer nanoseconds is short: two processes that answer each other.
+const SHORT: u64 = 50_000;
 /// Ports to other members, by slot, with the domain that the slot had.
 static PORTS: spin::Mutex<BTreeMap<u32, (u32, u32)>> = spin::Mutex::new(BTreeMap::new());
 
@@ -103,7 +107,7 @@ fn port_to(slot: u32) -> Option<u32> {
 
 /// See `Events::pending`.
 pub fn pending() -> bool {
-    percpu::this().is_kicked() || events::any_pending(&EVENTS_MEM, slot())
+    percpu::this().is_kicked() || events::any_pending(&EVENTS_MEM, slot()) || door::has_notices()
 }
 
 /// See `Events::take`.
@@ -116,12 +120,19 @@ pub fn take(each: &mut dyn FnMut(u32)) {
 /// See `Events::wait`.
 pub fn wait(deadline: Option<u64>) {
     acknowledge();
+    if BRISK.load(Ordering::Relaxed) {
+        if turns::until(&mut pending) {
+            return;
+        }
+        BRISK.store(false, Ordering::Relaxed);
+    }
     if events::prepare_sleep(&EVENTS_MEM, slot()).is_none() {
         return;
     }
     if !percpu::this().is_kicked() {
-        // 0 would mean no deadline; the first nanosecond of the host's life is over.
-        hypercall::idle(deadline.map_or(0, |d| d.max(1)));
+        let start = shared_info::system_time();
+        hypercall::idle(deadline);
+        BRISK.store(shared_info::system_time().saturating_sub(start) < SHORT, Ordering::Relaxed);
     }
     events::finish_sleep(&EVENTS_MEM, slot());
 }
@@ -129,8 +140,8 @@ pub fn wait(deadline: Option<u64>) {
 /// See `Events::wait_reply`.
 pub fn wait_reply(done: &mut dyn FnMut() -> bool) {
     acknowledge();
-    if events::prepare_reply_sleep(&EVENTS_MEM, slot(), done).is_some() {
-        hypercall::idle(0);
+    if !turns::until(done) && events::prepare_reply_sleep(&EVENTS_MEM, slot(), done).is_some() {
+        hypercall::idle(None);
         events::finish_sleep(&EVENTS_MEM, slot());
     }
     // What came with the reply is to be true before the app goes on.

@@ -9,7 +9,7 @@ use protocol::xen::SHARED_INFO_GFN;
 use xen_sys::{
     __HYPERVISOR_event_channel_op, __HYPERVISOR_grant_table_op, __HYPERVISOR_hvm_op, __HYPERVISOR_memory_op,
     __HYPERVISOR_sched_op, __HYPERVISOR_vcpu_op, EVTCHNOP_bind_interdomain, EVTCHNOP_bind_virq,
-    EVTCHNOP_close, EVTCHNOP_send, SCHEDOP_poll, SCHEDOP_shutdown, SCHEDOP_yield, VIRQ_TIMER,
+    EVTCHNOP_close, EVTCHNOP_send, SCHEDOP_block, SCHEDOP_poll, SCHEDOP_shutdown, SCHEDOP_yield, VIRQ_TIMER,
     evtchn_bind_interdomain, evtchn_bind_virq, evtchn_close, evtchn_send, sched_shutdown,
 };
 
@@ -232,11 +232,18 @@ pub fn poll_port(port: u32) {
     unsafe { call(__HYPERVISOR_sched_op, SCHEDOP_poll.into(), &raw const arg as u64, 0) };
 }
 
-/// Sleeps until any event comes or the system time `deadline` (ns; 0: none) is reached. May return early.
-pub fn idle(deadline: u64) {
-    let arg = Poll { ports: core::ptr::null(), nr_ports: 0, timeout: deadline };
+/// Sleeps until any event comes or the system time `deadline` (ns) is reached. May return early.
+pub fn idle(deadline: Option<u64>) {
+    // 0 would mean no deadline; the first nanosecond of the host's life is over.
+    let timeout = deadline.map_or(0, |d| d.max(1));
+    let arg = Poll { ports: core::ptr::null(), nr_ports: 0, timeout };
+    // Without a deadline Xen need not read an argument.
+    let (op, arg) = match deadline {
+        Some(_) => (SCHEDOP_poll, &raw const arg as u64),
+        None => (SCHEDOP_block, 0),
+    };
     // SAFETY: touches no memory; the upcall's handler changes nothing but pending bits.
-    unsafe { offshoot_idle(__HYPERVISOR_sched_op.into(), SCHEDOP_poll.into(), &raw const arg as u64) };
+    unsafe { offshoot_idle(__HYPERVISOR_sched_op.into(), op.into(), arg) };
 }
 
 /// Lets other domains run.

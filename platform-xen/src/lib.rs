@@ -67,6 +67,8 @@ pub mod space;
 pub mod tables;
 #[cfg(not(test))]
 pub mod traps;
+#[cfg(not(test))]
+mod turns;
 pub mod vmas;
 #[cfg(not(test))]
 pub mod xen;

@@ -15,7 +15,7 @@ use protocol::xen::{
 };
 
 use crate::frames::{FrameTable, Words};
-use crate::grants::{Grants, Page, Premapped};
+use crate::grants::{AROUND, Grants, Page, Premapped};
 use crate::layout::{APP, OWN, direct};
 use crate::tables::{self, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, Tables, USER, WRITABLE};
 use crate::vmas::{Vma, Vmas};
@@ -111,6 +111,8 @@ struct Space {
     faults: u64,
     /// Pages of an ancestor that come with the next one that is touched.
     block: usize,
+    /// Pages of a file that come with one that is touched.
+    around: usize,
 }
 
 static SPACE: spin::Mutex<Space> = spin::Mutex::new(Space {
@@ -123,6 +125,7 @@ static SPACE: spin::Mutex<Space> = spin::Mutex::new(Space {
     peak: 0,
     faults: 0,
     block: 0,
+    around: AROUND,
 });
 
 /// Makes the member's root table, whose upper half is the boot tables', and loads it; false when there is no memory.
@@ -147,21 +150,28 @@ pub fn fault(addr: usize, access: Access) -> Result<(), Bad> {
 
 /// Takes the monitor's notices.
 pub fn take_notices() {
-    door::notices(&mut |kind, arg| {
-        let mut space = SPACE.lock();
+    if door::has_notices() {
+        SPACE.lock().take_notices();
+    }
+}
+
+impl Space {
+    fn take_notices(&mut self) {
+        door::notices(&mut |kind, arg| self.take_notice(kind, arg));
+    }
+
+    fn take_notice(&mut self, kind: u64, arg: u64) {
         match kind {
-            NOTICE_DROPPED => space.frames.dropped(arg),
-            NOTICE_CUT => space.let_go(arg),
+            NOTICE_DROPPED => self.frames.dropped(arg),
+            NOTICE_CUT => self.let_go(arg),
             NOTICE_PULLED => return snapshot::pulled(arg),
             NOTICE_TOUCHED => return hot::touched(arg as usize),
             NOTICE_CLOSE => return hypercall::close_port(arg as u32),
             _ => {}
         }
-        space.settle();
-    });
-}
+        self.settle();
+    }
 
-impl Space {
     /// A fresh own frame; its contents are undefined.
     fn new_frame(&mut self) -> Result<u32, Bad> {
         if let Some(frame) = self.frames.take_free() {

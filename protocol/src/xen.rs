@@ -3,7 +3,7 @@
 //! the monitor: pages of regions, frames of an ancestor, clones, the end. docs/xen.md describes the whole.
 //!
 //! One vCPU has one door, and asks one thing at a time: it posts a request, notifies the monitor over the
-//! event channel that [`Header`] names, and sleeps on that port until the answer is there. The monitor never waits for a member; it treats what it reads here as
+//! event channel that [`Header`] names, and waits for the answer: awake at first, then asleep on that port. The monitor never waits for a member; it treats what it reads here as
 //! hostile.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -64,6 +64,8 @@ pub struct Header {
 pub const IDLE: u32 = 0;
 /// Asked; the other side's turn.
 pub const POSTED: u32 = 1;
+/// Asked, and the asker sleeps: who answers rings. Who answers a question that is only posted need not.
+pub const AWAITED: u32 = 3;
 /// Answered; `ret` and the data are valid. The asker sets [`IDLE`].
 pub const ANSWERED: u32 = 2;
 

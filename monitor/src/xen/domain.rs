@@ -64,6 +64,19 @@ pub struct Domain {
 }
 
 impl Domain {
+    /// Leaves a notice, or keeps it until there is room. One that waits already is not left again.
+    pub fn add_notice(&mut self, kind: u64, arg: u64) {
+        if !self.notices.contains(&(kind, arg)) {
+            self.notices.push_back((kind, arg));
+        }
+        self.flush_notices();
+    }
+
+    /// True when it has not taken all of its notices.
+    pub fn has_unread(&self) -> bool {
+        !self.notices.is_empty() || self.door.has_unread()
+    }
+
     /// Leaves the notices for which there is room.
     pub fn flush_notices(&mut self) {
         while let Some((kind, arg)) = self.notices.front()

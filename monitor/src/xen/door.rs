@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use protocol::SharedMem;
 use protocol::xen::{
-    ANSWERED, COMMAND, COMMAND_DATA, COMMAND_DATA_LEN, Exchange, HEADER, Header, IDLE, NOTICE_RING,
+    ANSWERED, AWAITED, COMMAND, COMMAND_DATA, COMMAND_DATA_LEN, Exchange, HEADER, Header, IDLE, NOTICE_RING,
     NOTICE_SIZE, NOTICES, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN,
 };
 use zerocopy::{FromZeros, IntoBytes};
@@ -56,7 +56,7 @@ impl Door {
 
     /// The question that waits for an answer.
     pub fn asked(&self) -> Option<Asked> {
-        if self.mem.u32_at(REQUEST + STATE).load(Ordering::Acquire) != POSTED {
+        if !matches!(self.mem.u32_at(REQUEST + STATE).load(Ordering::Acquire), POSTED | AWAITED) {
             return None;
         }
         let mut exchange = Exchange::new_zeroed();
@@ -72,12 +72,12 @@ impl Door {
         Some(data)
     }
 
-    /// Answers the question, which is then the domain's turn again.
-    pub fn answer(&self, ret: i64, data: &[u8]) {
+    /// Answers the question, which is then the domain's turn again; true when that sleeps until it is rung.
+    pub fn answer(&self, ret: i64, data: &[u8]) -> bool {
         debug_assert!(data.len() <= REQUEST_DATA_LEN);
         self.mem.write(REQUEST_DATA, data);
         self.mem.write(REQUEST + std::mem::offset_of!(Exchange, ret), &ret.to_le_bytes());
-        self.mem.u32_at(REQUEST + STATE).store(ANSWERED, Ordering::Release);
+        self.mem.u32_at(REQUEST + STATE).swap(ANSWERED, Ordering::SeqCst) == AWAITED
     }
 
     /// Gives a command; false when its data does not fit.
@@ -89,6 +89,12 @@ impl Door {
         self.mem.write(COMMAND, Exchange { state: IDLE, op, args, ret: 0 }.as_bytes());
         self.mem.u32_at(COMMAND + STATE).store(POSTED, Ordering::Release);
         true
+    }
+
+    /// True when the domain has not taken all notices.
+    pub fn has_unread(&self) -> bool {
+        let word = |at| self.mem.u32_at(NOTICE_RING + at).load(Ordering::Acquire);
+        word(0) != word(4)
     }
 
     /// Leaves a notice; false when the domain has too many unread.

@@ -55,6 +55,16 @@ impl Host {
         // It does nothing more from here on. A failure means that it is gone already.
         let _ = self.hyper.pause(id);
         self.leaving.push_back(id);
+        // Its ancestors need not copy what they write to from now on. They see the notice then; none is woken for it yet.
+        for Dropped { token, owner } in self.tokens.release_all(id) {
+            let Some(domain) = self.domains.get_mut(&owner) else { continue };
+            if domain.role != Role::Ancestor {
+                domain.add_notice(NOTICE_DROPPED, token);
+                self.unheard.insert(owner);
+            } else if !self.tokens.is_wanted(owner) {
+                self.leaving.push_back(owner);
+            }
+        }
         if self.leaving.len() > LEAVING {
             self.end_one();
         }
@@ -63,6 +73,11 @@ impl Host {
     /// Sees to one member that has left; false when there is none.
     pub(super) fn end_one(&mut self) -> bool {
         let Some(id) = self.leaving.pop_front() else { return false };
+        for owner in std::mem::take(&mut self.unheard) {
+            if self.domains.get(&owner).is_some_and(Domain::has_unread) {
+                self.kick(owner);
+            }
+        }
         self.retire(id, Ended::Exited(0));
         true
     }
@@ -103,10 +118,7 @@ impl Host {
     /// cannot wait.
     pub(super) fn notice(&mut self, id: u32, kind: u64, arg: u64) {
         let Some(domain) = self.domains.get_mut(&id) else { return };
-        if !domain.notices.contains(&(kind, arg)) {
-            domain.notices.push_back((kind, arg));
-        }
-        domain.flush_notices();
+        domain.add_notice(kind, arg);
         let can_wait = matches!(kind, NOTICE_PULLED | NOTICE_CLOSE);
         if !can_wait || !domain.notices.is_empty() {
             let port = domain.port;

@@ -103,12 +103,14 @@ impl FilePages {
         Ok(new)
     }
 
-    /// The frame of a page. ENOENT: the file ends before it.
-    pub fn frame(&self, page: u64, write: bool) -> Result<Rc<Frame>, Errno> {
+    /// How many pages the file has.
+    pub fn count(&self) -> Result<u64, Errno> {
         let size = fstat(&*self.file.borrow()).map_err(errno)?.st_size as u64;
-        if page.checked_mul(PAGE as u64).is_none_or(|start| start >= size) {
-            return Err(Errno::ENOENT);
-        }
+        Ok(size.div_ceil(PAGE as u64))
+    }
+
+    /// The frame of a page, which the file has.
+    pub fn frame(&self, page: u64, write: bool) -> Result<Rc<Frame>, Errno> {
         if let Some(p) = self.pages.borrow_mut().get_mut(&page) {
             p.written |= write;
             return Ok(p.frame.clone());

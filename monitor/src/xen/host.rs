@@ -1,7 +1,7 @@
 //! The Xen backend's state: the holder, the domains of the family, and a pool of warm shells.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -28,13 +28,16 @@ use crate::mapping::Mapped;
 use crate::regions::Backing;
 
 /// Shells that are kept warm.
-const WARM: usize = 2;
+pub(super) const WARM: usize = 2;
 /// After a failure to build a shell, how long until the next attempt in an idle moment.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Frames that a member may have when the user set no limit.
 const DEFAULT_FRAMES: u64 = 0x4_0000;
 /// Frames that the holder may have.
 const HOLDER_FRAMES: u64 = 0x40_0000;
+/// Pages of a slot's part of the events region.
+const OWN_EVENTS: u64 = (events::SLOT_SIZE / PAGE) as u64;
+
 /// The backend.
 pub struct Host {
     pub(super) hyper: Rc<dyn Hypervisor>,
@@ -59,6 +62,10 @@ pub struct Host {
     pub(super) crashes: Vec<(Place, String)>,
     /// Members that have said that they are over: they are ended in idle moments.
     pub(super) leaving: VecDeque<u32>,
+    /// Slots whose part of the events region is there.
+    ready: BTreeSet<u32>,
+    /// Domains that have notices and were not rung.
+    pub(super) unheard: BTreeSet<u32>,
     /// Names that `xl` is to show, told in idle moments.
     pub(super) renames: VecDeque<(u32, String)>,
     pub(super) next_look: Instant,
@@ -98,6 +105,8 @@ impl Host {
             ended: Vec::new(),
             crashes: Vec::new(),
             leaving: VecDeque::new(),
+            ready: BTreeSet::new(),
+            unheard: BTreeSet::new(),
             renames: VecDeque::new(),
             next_look: Instant::now(),
             broken: false,
@@ -139,6 +148,19 @@ impl Host {
             self.hyper.rename(id, &name);
         }
         true
+    }
+
+    /// Makes the pages of the events region that the next members will have, whose slots these are; false when they are there.
+    pub(super) fn ready_slots(&mut self, slots: impl Iterator<Item = u32>, events: &Backing) -> bool {
+        let Some(pages) = events.pages() else { return false };
+        let fresh: Vec<u32> = slots.filter(|slot| !self.ready.contains(slot)).collect();
+        for slot in &fresh {
+            let own = (events::slot_base(*slot) / PAGE) as u64;
+            // The next member's start will meet and report a failure.
+            let _ = (0..OWN_EVENTS).try_for_each(|i| pages.frame(own + i, true).map(drop));
+            self.ready.insert(*slot);
+        }
+        !fresh.is_empty()
     }
 
     /// Whether something is left for idle moments.
@@ -281,9 +303,9 @@ impl Host {
         let place = domain.role.place().ok_or(Errno::EINVAL)?;
         let events = events.pages().ok_or(Errno::EINVAL)?;
         let own = (events::slot_base(place.slot) / PAGE) as u64;
-        let own_events = (events::SLOT_SIZE / PAGE) as u32;
+        let own_events = OWN_EVENTS as u32;
         let mut data = StartPages { slot: place.slot, own_events }.as_bytes().to_vec();
-        self.grant_pages(shell, events, own..own + u64::from(own_events), true, &mut data)?;
+        self.grant_pages(shell, events, own..own + OWN_EVENTS, true, &mut data)?;
         Ok(data)
     }
 

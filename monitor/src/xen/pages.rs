@@ -64,13 +64,26 @@ impl Pages {
         matches!(self.body, Body::Memory(_))
     }
 
+    /// How many pages there are. A file's can change as soon as the host runs.
+    pub fn count(&self) -> Result<u64, Errno> {
+        match &self.body {
+            Body::Memory(m) => Ok((m.window.len() / PAGE) as u64),
+            Body::File(f) => f.count(),
+        }
+    }
+
     /// The frame of a page, to be granted. ENOENT: there is no such page.
     pub fn frame(&self, page: u64, write: bool) -> Result<Rc<Frame>, Errno> {
+        self.frame_below(self.count()?, page, write)
+    }
+
+    /// As [`Pages::frame`], where `count` is what [`Pages::count`] said a moment ago: asking a file costs a call to the host.
+    pub fn frame_below(&self, count: u64, page: u64, write: bool) -> Result<Rc<Frame>, Errno> {
+        if page >= count {
+            return Err(Errno::ENOENT);
+        }
         match &self.body {
-            Body::Memory(m) => {
-                let page = usize::try_from(page).ok().filter(|p| *p < m.window.len() / PAGE);
-                m.frame(page.ok_or(Errno::ENOENT)?)
-            }
+            Body::Memory(m) => m.frame(usize::try_from(page).map_err(|_| Errno::ENOENT)?),
             Body::File(f) => f.frame(page, write),
         }
     }

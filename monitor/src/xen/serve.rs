@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::clone::Wish;
 use super::domain::Role;
 use super::door::Asked;
-use super::host::Host;
+use super::host::{Host, WARM};
 use super::pages::Pages;
 use crate::backend::{Backend, Ended, Vm};
 use crate::family::Family;
@@ -92,11 +92,12 @@ pub fn do_chore(fam: &mut Family) -> bool {
     if host.ring_clones() {
         return true;
     }
-    if !host.end_one() {
-        return host.refill();
+    if host.end_one() {
+        attend(fam);
+        return true;
     }
-    attend(fam);
-    true
+    let slots = fam.members.free_slots().take(WARM);
+    host.ready_slots(slots, fam.events.backing()) || host.refill()
 }
 
 /// Takes the question at a domain's door, if there is one.
@@ -206,10 +207,11 @@ fn pages(fam: &mut Family, id: u32, asked: &Asked) -> Said {
     if domain.granted.len() as u64 + count > PAGES_PER_MEMBER as u64 {
         return Err(Errno::ENOMEM);
     }
+    let there = pages.count()?;
     let mut given = Vec::new();
     for i in 0..count {
         let granted = first.checked_add(i).ok_or(Errno::ENOENT).and_then(|page| {
-            let frame = pages.frame(page, write)?;
+            let frame = pages.frame_below(there, page, write)?;
             host.holder.grant(id, &frame, write, &mut domain.granted)
         });
         match granted {
@@ -257,8 +259,9 @@ impl Host {
         if let Some(domain) = self.domains.get_mut(&id) {
             domain.busy = false;
             domain.settling = false;
-            domain.door.answer(ret, data);
-            self.hyper.ring(domain.port);
+            if domain.door.answer(ret, data) {
+                self.hyper.ring(domain.port);
+            }
         }
     }
 

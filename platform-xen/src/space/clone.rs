@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use protocol::xen::{FRAMES_APP, FrameRange};
 
+use super::fault::FIRST_AROUND;
 use super::{Live, SPACE, Space};
 use crate::layout::{APP, VIEWS};
 use crate::tables::{self, GRANT, REMOTE};
@@ -62,6 +63,7 @@ pub fn become_child(token: u64) {
     space.peak = 0;
     space.faults = 0;
     space.block = 0;
+    space.around = FIRST_AROUND;
     let (pages, n) = hot::sent();
     for page in &pages[..n] {
         let entry = space.get(*page);

@@ -14,6 +14,9 @@ use crate::{cpu, door, hypercall};
 /// An ancestor's pages come in aligned blocks: small ones at first, and larger ones for a clone that goes on to touch more.
 const FIRST_PULL: usize = 8;
 const PULL: usize = 32;
+/// Pages that a clone first asks for around one of a file: most clones do not touch many before they end, or exec. With each
+/// such question it asks for more, up to [`AROUND`].
+pub(super) const FIRST_AROUND: usize = 4;
 /// Pages asked for around one of a view of the kernel's, or of a shared mapping: rings and the like are touched in part.
 const AROUND_SHARED: usize = 4;
 
@@ -31,6 +34,8 @@ impl Space {
         }
         let page = addr & !(PAGE_SIZE - 1);
         if access == Access::Write {
+            // A clone may be no more: what it named need not be copied.
+            self.take_notices();
             self.open(page, page + PAGE_SIZE);
         }
         let entry = self.get(page);
@@ -67,7 +72,7 @@ impl Space {
         if let Some(frame) = self.grants.share(wanted) {
             return self.set_grant(page, frame, writable, vma);
         }
-        let most = if shared || page >= APP.1 { AROUND_SHARED } else { AROUND };
+        let most = if shared || page >= APP.1 { AROUND_SHARED } else { self.around };
         let mut count = 1;
         while count < most {
             let next = page + count * PAGE_SIZE;
@@ -78,6 +83,9 @@ impl Space {
             count += 1;
         }
         let (frames, n) = self.grants.fetch(wanted, count)?;
+        if n == self.around {
+            self.around = (n * 2).min(AROUND);
+        }
         for (i, frame) in frames[..n].iter().enumerate() {
             self.set_grant(page + i * PAGE_SIZE, *frame, writable, vma)?;
         }
