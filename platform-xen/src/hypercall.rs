@@ -2,7 +2,7 @@
 //! fifth argument into the wrong register (the ABI says r8); so these are our own, by the CPU's own instruction.
 
 use core::arch::{global_asm, x86_64::__cpuid};
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use abi::mm::PAGE_SIZE;
 use protocol::xen::SHARED_INFO_GFN;
@@ -84,6 +84,14 @@ unsafe fn call(op: u32, a: u64, b: u64, c: u64) -> i64 {
     unsafe { offshoot_hypercall(op.into(), a, b, c) }
 }
 
+/// Xen gave fewer frames than were asked for last.
+static SHORT: AtomicBool = AtomicBool::new(false);
+
+/// Whether there was too little memory when some was asked for last.
+pub fn is_short() -> bool {
+    SHORT.load(Ordering::Relaxed)
+}
+
 /// Gives frames to the given numbers; how many were given, from the first on.
 pub fn populate(gfns: &[u64]) -> usize {
     let arg = MemoryReservation {
@@ -95,7 +103,9 @@ pub fn populate(gfns: &[u64]) -> usize {
     };
     // SAFETY: fresh frames at numbers that hold none. The numbers are written back as they are.
     let got = unsafe { call(__HYPERVISOR_memory_op, XENMEM_POPULATE_PHYSMAP, &raw const arg as u64, 0) };
-    usize::try_from(got).unwrap_or(0)
+    let got = usize::try_from(got).unwrap_or(0);
+    SHORT.store(got < gfns.len(), Ordering::Relaxed);
+    got
 }
 
 /// Gives the frames of these numbers back.

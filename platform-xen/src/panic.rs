@@ -54,7 +54,7 @@ fn report() -> Report {
 
 fn end(report: &Report) -> ! {
     if report.door {
-        door::post(ASK_CRASH, &[report.at as u64]);
+        door::post(ASK_CRASH, &[report.at as u64, hypercall::is_short().into()]);
     }
     hypercall::shutdown(SHUTDOWN_crash)
 }
@@ -79,9 +79,13 @@ fn callers(report: &mut Report, rsp: u64) {
     }
 }
 
-/// Reports and ends the member.
+/// Reports and ends the member. One that ends for want of memory is not at fault: a line will do.
 pub fn die(what: fmt::Arguments<'_>) -> ! {
     let mut report = report();
+    if report.door && hypercall::is_short() {
+        let _ = write!(report, "{what}");
+        end(&report)
+    }
     let _ = writeln!(report, "kernel: {what}");
     let here = 0u64;
     callers(&mut report, &raw const here as u64);

@@ -111,7 +111,7 @@ pub const ASK_BIND: u32 = 8;
 pub const ASK_LOG: u32 = 9;
 /// The member has ended: args = status as for a host process (0: as the kernel told by requests). Not answered.
 pub const ASK_EXIT: u32 = 10;
-/// The member's kernel crashed: args = length; data = report. Not answered.
+/// The member's kernel crashed: args = length, 1 if it ended for want of memory; data = report. Not answered.
 pub const ASK_CRASH: u32 = 11;
 /// Pages of a file that the member wrote are to reach the file, as for msync(2): args = region id, first page, count.
 pub const ASK_SYNC: u32 = 12;

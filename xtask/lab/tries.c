@@ -3,6 +3,7 @@
  *
  *   offshoot-lab-tries rounds MS PAGES   forks every so many ms; the child touches so many pages and sends a byte to its
  *                                        parent. Says how each round went
+ *   offshoot-lab-tries steps             such a round for each line that comes in, with one page
  *   offshoot-lab-tries crowd N KIDS      so many rounds of forks one right after the other; each child sends a hundred records
  *   offshoot-lab-tries peers N           N children, one after the other, each of which wakes its parent
  */
@@ -106,6 +107,14 @@ int main(int argc, char **argv) {
                 printf("round %ld\n", ++n);
             usleep(atol(argv[2]) * 1000);
         }
+    }
+    if (argc == 2 && strcmp(argv[1], "steps") == 0) {
+        char line[80];
+        puts("round 0");
+        for (long n = 0; fgets(line, sizeof line, stdin);)
+            if (round_of(1, 0) == 0)
+                printf("round %ld\n", ++n);
+        return 0;
     }
     if (argc == 3 && strcmp(argv[1], "peers") == 0) {
         long most = atol(argv[2]);

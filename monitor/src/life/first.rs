@@ -72,7 +72,8 @@ impl Family {
             memory: self.config.memory,
             ..Program::default()
         };
-        self.start_program(pid, program).context("cannot start a member")?;
+        let started = self.start_program(pid, program);
+        started.map_err(|e| anyhow::anyhow!("cannot start a member: {}", e.message()))?;
         Ok(None)
     }
 }

@@ -10,6 +10,7 @@ use super::host::Host;
 use super::tokens::Dropped;
 use crate::backend::{Ended, Place};
 use crate::regions::RegionId;
+use crate::report::say;
 
 /// How often Xen is asked which domains there are.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -189,6 +190,8 @@ impl Host {
             return self.broken;
         }
         self.next_look = Instant::now() + LOOK_EVERY;
+        self.memory.look(&*self.hyper);
+        self.name_late();
         let Ok(list) = self.hyper.list() else { return self.broken };
         let find = |id: u32| list.iter().find(|s| s.domain == id && !s.dying);
         self.broken |= find(self.holder.domain()).is_none();
@@ -209,10 +212,20 @@ impl Host {
     pub(super) fn crashed(&mut self, id: u32, report: &str) {
         match self.domains.get(&id).map(|d| d.role) {
             Some(Role::Member(place)) => self.crashes.push((place, report.to_owned())),
-            Some(_) => crate::report::say(&format!("a shell's kernel crashed: {report}")),
+            Some(_) => say(&format!("a shell's kernel crashed: {report}")),
             None => return,
         }
         self.retire(id, Ended::Killed(SIGABRT));
+    }
+
+    /// A domain could not go on for want of memory: one line says so, and a member is killed.
+    pub(super) fn starved(&mut self, id: u32, why: &str) {
+        let Some(role) = self.domains.get(&id).map(|d| d.role) else { return };
+        self.memory.is_short();
+        if let Role::Member(place) = role {
+            say(&format!("member {}: killed, Xen has no memory left: {why}", place.slot));
+        }
+        self.retire(id, Ended::Killed(SIGKILL));
     }
 
     /// When to look again.

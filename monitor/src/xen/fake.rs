@@ -188,6 +188,9 @@ impl Hypervisor for Fake {
         };
         Ok(state.domains.iter().map(status).collect())
     }
+    fn free_frames(&self) -> Result<u64, Errno> {
+        Ok(self.state.borrow().budget.unwrap_or(FRAMES))
+    }
     fn crash_report(&self, _domain: u32) -> String {
         "crashed".to_owned()
     }

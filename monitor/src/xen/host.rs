@@ -19,6 +19,7 @@ use super::domain::{Domain, Role};
 use super::door::Door;
 use super::holder::{Granted, Holder};
 use super::hyper::{Hypervisor, Status};
+use super::memory::Memory;
 use super::pages::{PAGE, Pages};
 use super::ports::Ports;
 use super::tokens::Tokens;
@@ -31,6 +32,8 @@ use crate::regions::Backing;
 pub(super) const WARM: usize = 2;
 /// After a failure to build a shell, how long until the next attempt in an idle moment.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Names told at one look.
+const NAMES_AT_ONCE: usize = 8;
 /// Frames that a member may have when the user set no limit.
 const DEFAULT_FRAMES: u64 = 0x4_0000;
 /// Frames that the holder may have.
@@ -68,6 +71,9 @@ pub struct Host {
     pub(super) unheard: BTreeSet<u32>,
     /// Names that `xl` is to show, told in idle moments.
     pub(super) renames: VecDeque<(u32, String)>,
+    /// As many of them have waited since the last look.
+    waited: usize,
+    pub(super) memory: Memory,
     pub(super) next_look: Instant,
     /// The holder is gone, and the family with it.
     pub(super) broken: bool,
@@ -108,6 +114,8 @@ impl Host {
             ready: BTreeSet::new(),
             unheard: BTreeSet::new(),
             renames: VecDeque::new(),
+            waited: 0,
+            memory: Memory::default(),
             next_look: Instant::now(),
             broken: false,
             max_frames,
@@ -142,7 +150,13 @@ impl Host {
             }
             return true;
         }
+        self.name_one()
+    }
+
+    /// Tells one name; false when there is none to tell.
+    fn name_one(&mut self) -> bool {
         let Some((id, name)) = self.renames.pop_front() else { return false };
+        self.waited = self.waited.saturating_sub(1);
         // A later name makes this one moot.
         if self.domains.contains_key(&id) && !self.renames.iter().any(|(later, _)| *later == id) {
             self.hyper.rename(id, &name);
@@ -163,6 +177,14 @@ impl Host {
         !fresh.is_empty()
     }
 
+    /// Where there is never an idle moment, names of domains that live on are told all the same.
+    pub(super) fn name_late(&mut self) {
+        for _ in 0..self.waited.min(NAMES_AT_ONCE) {
+            self.name_one();
+        }
+        self.waited = self.renames.len();
+    }
+
     /// Whether something is left for idle moments.
     pub fn has_chores(&self) -> bool {
         let later = self.pool.len() < WARM || !self.leaving.is_empty() || !self.renames.is_empty();
@@ -171,6 +193,7 @@ impl Host {
 
     /// A shell that runs, and its control region.
     pub fn take_shell(&mut self) -> Result<(Backing, Rc<Mapped>, u32), Errno> {
+        self.has_memory()?;
         let warm = loop {
             match self.pool.pop_front() {
                 // An operator may have destroyed it.
@@ -183,7 +206,13 @@ impl Host {
         Ok((Backing::Held(control), view, id))
     }
 
+    fn has_memory(&self) -> Result<(), Errno> {
+        let alive = self.domains.values().any(|d| matches!(d.role, Role::Member(_)));
+        self.memory.check(&*self.hyper, alive)
+    }
+
     fn build(&mut self) -> Result<(u32, Rc<Pages>), Errno> {
+        self.has_memory()?;
         let control = Pages::memory(&self.holder, REGION_SIZE as u64)?;
         for page in START_CONTROL {
             control.frame(page, true)?;

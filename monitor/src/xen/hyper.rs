@@ -60,6 +60,8 @@ pub trait Hypervisor {
     fn lives(&self, domain: u32) -> bool;
     /// All domains.
     fn list(&self) -> Result<Vec<Status>, Errno>;
+    /// Frames that nobody has.
+    fn free_frames(&self) -> Result<u64, Errno>;
     /// What the vCPU of a domain that crashed was about.
     fn crash_report(&self, domain: u32) -> String;
     /// Gives a domain memory at these frames. Fresh memory is no promise of zeros.

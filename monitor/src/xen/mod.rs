@@ -18,6 +18,7 @@ pub mod file_pages;
 mod holder;
 mod host;
 mod hyper;
+mod memory;
 mod pages;
 mod ports;
 mod real;

@@ -163,6 +163,9 @@ impl Hypervisor for Real {
         };
         Ok(list.iter().map(status).collect())
     }
+    fn free_frames(&self) -> Result<u64, Errno> {
+        self.xen.host_memory().map(|memory| memory.free).map_err(errno)
+    }
     fn crash_report(&self, domain: u32) -> String {
         match self.xen.registers(id(domain)) {
             Ok(r) => super::crash::of_registers(&r),

@@ -125,8 +125,12 @@ fn serve(fam: &mut Family, id: u32) {
         }
         ASK_CRASH => {
             let text = host.text(id, asked.args[0]).unwrap_or_default();
-            let report = super::crash::symbolised(&fam.config.kernel, &text);
-            host.crashed(id, &report);
+            if asked.args[1] == 0 {
+                let report = super::crash::symbolised(&fam.config.kernel, &text);
+                host.crashed(id, &report);
+            } else {
+                host.starved(id, &printable(&text));
+            }
             return;
         }
         ASK_CLONE => clone(fam, id, &asked).map(|token| (token as i64, Vec::new())),

@@ -21,6 +21,8 @@ wait "$hog"
 rm -f /tmp/hog /tmp/hog.log /tmp/late.log
 goes_on "when there is memory again"
 said wrong && fail "the work is wrong"
+said 'kernel crashed' && fail "a kernel crashed for want of memory"
+[ "$(grep -c 'no memory left for another member' "$log")" -le 5 ] || fail "the want of memory is told again and again"
 said panicked && fail "something panicked"
 grep -v '^round' "$log" | sort | uniq -c | sort -rn | head -n 5
 stop

@@ -43,6 +43,20 @@ impl Holdings {
         Ok(Holdings { free, things: rest.lines().map(str::to_owned).collect() })
     }
 
+    /// Waits until nothing changes any more: a lab that has just been booted, or a test's last traces.
+    pub fn settled(lab: &Lab) -> Result<Holdings> {
+        let deadline = Instant::now() + SETTLES;
+        let mut before = Holdings::of(lab)?;
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            let now = Holdings::of(lab)?;
+            if now.free == before.free && now.things == before.things || Instant::now() > deadline {
+                return Ok(now);
+            }
+            before = now;
+        }
+    }
+
     /// Nothing if, soon, all is as it was; or else what differs.
     pub fn check(&self, lab: &Lab) -> Result<Option<String>> {
         let deadline = Instant::now() + SETTLES;

@@ -38,6 +38,7 @@ pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
     }
     let mut tally = Tally::default();
     let begun = Instant::now();
+    Holdings::settled(lab)?;
     for row in chosen {
         let started = Instant::now();
         let fresh = match row.place {
