@@ -3,6 +3,7 @@
 . xtask/lab/tests/lib.sh
 start starved -- /lab/bin/offshoot-lab-tries rounds 30 300
 within 60 more_rounds 2 || fail "the family does not start"
+rm -f /tmp/hog
 mkfifo /tmp/hog
 hog 1 </tmp/hog >/tmp/hog.log 2>&1 &
 hog=$!
