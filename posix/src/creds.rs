@@ -81,8 +81,7 @@ fn install(cx: &Cx<'_>, new: Creds) -> SysResult<()> {
     let exposed = [1, 3, 5, 7].iter().any(|i| old.ids[*i] != new.ids[*i]);
     {
         let mut attrs = cx.process().attrs.lock();
-        let keep = attrs.keep_caps;
-        attrs.caps.ids_changed(&old.ids, &new.ids, keep);
+        attrs.caps.ids_changed(&old.ids, &new.ids);
         if exposed {
             attrs.dumpable = false;
             attrs.death_signal = 0;

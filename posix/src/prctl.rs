@@ -5,8 +5,9 @@ use abi::process::*;
 use abi::signal::is_valid;
 use abi::user::UserRef;
 use core::sync::atomic::Ordering;
-use process::attrs::{ALL_CAPS, Attrs, DEFAULT_SLACK};
+use process::attrs::{Attrs, DEFAULT_SLACK};
 use protocol::Op;
+use protocol::caps::{ALL_CAPS, Caps, SECBIT_KEEP_CAPS};
 
 use crate::arg::Addr;
 use crate::creds::capable;
@@ -16,12 +17,9 @@ crate::syscalls! {
     SYS_prctl prctl(option: i32, arg2: u64, arg3: u64, arg4: u64, arg5: u64) Partial "what concerns only the process itself" => sys_prctl;
     SYS_personality personality(persona: u32) Partial "only ADDR_NO_RANDOMIZE has an effect" => sys_personality;
     SYS_capget capget(header: UserRef<CapUserHeader>, data: UserRef<CapUserData>) Full "" => sys_capget;
-    SYS_capset capset(header: UserRef<CapUserHeader>, data: UserRef<CapUserData>) Partial "acted on for ids, priorities and the like; files go by user id" => sys_capset;
+    SYS_capset capset(header: UserRef<CapUserHeader>, data: UserRef<CapUserData>) Partial "acted on but for files, which go by user id" => sys_capset;
     SYS_seccomp seccomp(op: u32, flags: u32, args: Addr) Partial "EINVAL, as a kernel without it" => sys_seccomp;
 }
-
-/// Secure bits that exist, each with its lock.
-const SECUREBITS: u32 = 0xff;
 
 /// prctl(2).
 fn sys_prctl(cx: &mut Cx<'_>, option: i32, a2: u64, a3: u64, a4: u64, a5: u64) -> SysResult<usize> {
@@ -52,20 +50,20 @@ fn sys_prctl(cx: &mut Cx<'_>, option: i32, a2: u64, a3: u64, a4: u64, a5: u64) -
         PR_GET_CHILD_SUBREAPER => put(cx, a2, attrs(cx).subreaper.into()),
         PR_SET_NO_NEW_PRIVS if a2 == 1 && rest == [0; 3] => set(cx, |a| a.no_new_privs = true),
         PR_GET_NO_NEW_PRIVS if a2 == 0 && rest == [0; 3] => Ok(attrs(cx).no_new_privs.into()),
-        PR_SET_KEEPCAPS if a2 <= 1 => set(cx, |a| a.keep_caps = a2 != 0),
-        PR_GET_KEEPCAPS => Ok(attrs(cx).keep_caps.into()),
-        PR_GET_SECUREBITS => Ok(attrs(cx).securebits as usize),
+        PR_SET_KEEPCAPS if a2 <= 1 => set_caps(cx, |c| {
+            c.securebits = c.securebits & !SECBIT_KEEP_CAPS | if a2 != 0 { SECBIT_KEEP_CAPS } else { 0 };
+        }),
+        PR_GET_KEEPCAPS => Ok((attrs(cx).caps.securebits & SECBIT_KEEP_CAPS != 0).into()),
+        PR_GET_SECUREBITS => Ok(attrs(cx).caps.securebits as usize),
         PR_SET_SECUREBITS => {
             need(cx, CAP_SETPCAP)?;
-            if a2 & !u64::from(SECUREBITS) != 0 {
-                return Err(Errno::EPERM);
-            }
-            set(cx, |a| a.securebits = a2 as u32)
+            let bits = u32::try_from(a2).map_err(|_| Errno::EPERM)?;
+            set_caps(cx, |c| c.securebits = bits)
         }
         PR_CAPBSET_READ if a2 <= CAP_LAST_CAP.into() => Ok((attrs(cx).caps.bounding >> a2 & 1) as usize),
         PR_CAPBSET_DROP if a2 <= CAP_LAST_CAP.into() => {
             need(cx, CAP_SETPCAP)?;
-            set(cx, |a| a.caps.bounding &= !(1 << a2))
+            set_caps(cx, |c| c.bounding &= !(1 << a2))
         }
         PR_CAP_AMBIENT => cap_ambient(cx, a2 as i32, a3, a4 | a5),
         PR_SET_TIMERSLACK => set(cx, |a| a.timer_slack = if a2 == 0 { DEFAULT_SLACK } else { a2 }),
@@ -93,6 +91,23 @@ fn attrs(cx: &Cx<'_>) -> Attrs {
 fn set(cx: &Cx<'_>, change: impl FnOnce(&mut Attrs)) -> SysResult<usize> {
     change(&mut cx.process().attrs.lock());
     Ok(0)
+}
+
+/// Changes the capability sets: EPERM unless capabilities(7) lets the process. The monitor, which acts on them, is told.
+fn set_caps(cx: &Cx<'_>, change: impl FnOnce(&mut Caps)) -> SysResult<usize> {
+    let old = attrs(cx).caps;
+    let mut new = old;
+    change(&mut new);
+    if !old.may_become(&new) {
+        return Err(Errno::EPERM);
+    }
+    if new != old {
+        let sets = [new.effective, new.permitted, new.inheritable, new.bounding, new.ambient];
+        let [effective, permitted, inheritable, bounding, ambient] = sets;
+        let args = [7, effective, permitted, inheritable, bounding, ambient, new.securebits.into()];
+        cx.host().call(Op::SetAttr, &args)?;
+    }
+    set(cx, |a| a.caps = new)
 }
 
 fn put(cx: &Cx<'_>, at: u64, value: u32) -> SysResult<usize> {
@@ -125,7 +140,7 @@ fn set_name(cx: &Cx<'_>, at: u64) -> SysResult<usize> {
 
 fn cap_ambient(cx: &Cx<'_>, what: i32, cap: u64, rest: u64) -> SysResult<usize> {
     if what == PR_CAP_AMBIENT_CLEAR_ALL {
-        return if cap | rest != 0 { Err(Errno::EINVAL) } else { set(cx, |a| a.caps.ambient = 0) };
+        return if cap | rest != 0 { Err(Errno::EINVAL) } else { set_caps(cx, |c| c.ambient = 0) };
     }
     if rest != 0 || cap > CAP_LAST_CAP.into() {
         return Err(Errno::EINVAL);
@@ -134,8 +149,8 @@ fn cap_ambient(cx: &Cx<'_>, what: i32, cap: u64, rest: u64) -> SysResult<usize> 
     match what {
         PR_CAP_AMBIENT_IS_SET => Ok((caps.ambient >> cap & 1) as usize),
         PR_CAP_AMBIENT_RAISE if caps.permitted & caps.inheritable & 1 << cap == 0 => Err(Errno::EPERM),
-        PR_CAP_AMBIENT_RAISE => set(cx, |a| a.caps.ambient |= 1 << cap),
-        PR_CAP_AMBIENT_LOWER => set(cx, |a| a.caps.ambient &= !(1 << cap)),
+        PR_CAP_AMBIENT_RAISE => set_caps(cx, |c| c.ambient |= 1 << cap),
+        PR_CAP_AMBIENT_LOWER => set_caps(cx, |c| c.ambient &= !(1 << cap)),
         _ => Err(Errno::EINVAL),
     }
 }
@@ -182,10 +197,8 @@ fn sys_capget(
     }
     let mut caps = attrs(cx).caps;
     if h.pid != 0 && h.pid as u32 != cx.process().pid() {
-        let uid = cx.host().call(Op::GetProc, &[h.pid as u64])?.value(0);
-        // Of others only the user id is known.
-        let all = if uid == 0 { ALL_CAPS } else { 0 };
-        (caps.effective, caps.permitted, caps.inheritable) = (all, all, 0);
+        let other = cx.host().call(Op::GetProc, &[h.pid as u64])?;
+        (caps.effective, caps.permitted, caps.inheritable) = (other.value(4), other.value(5), other.value(6));
     }
     if data.is_null() {
         return Err(Errno::EFAULT);
@@ -220,16 +233,7 @@ fn sys_capset(
         inheritable |= u64::from(d.inheritable) << (32 * i);
     }
     let [effective, permitted, inheritable] = [effective, permitted, inheritable].map(|s| s & ALL_CAPS);
-    let old = attrs(cx).caps;
-    let inheritable_from = old.inheritable | if old.has(CAP_SETPCAP) { old.bounding } else { old.permitted };
-    let allowed = permitted & !old.permitted == 0
-        && effective & !permitted == 0
-        && inheritable & !inheritable_from == 0;
-    if !allowed {
-        return Err(Errno::EPERM);
-    }
-    set(cx, |a| {
-        let c = &mut a.caps;
+    set_caps(cx, |c| {
         (c.effective, c.permitted, c.inheritable) = (effective, permitted, inheritable);
         c.ambient &= permitted & inheritable;
     })

@@ -6,13 +6,14 @@ use abi::regs::TrapFrame;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 use platform::Platform;
-use process::attrs::{Attrs, Caps};
+use process::attrs::Attrs;
 use process::mm::AddressSpace;
 use process::proc::Creds;
 use process::signal::ProcessSignals;
 use process::{Kernel, Process, Thread};
 use protocol::Op;
 use protocol::boot::{self, Program};
+use protocol::caps::Caps;
 use vfs::fdtable::FdTable;
 
 /// Makes the kernel, loads the program that the boot record names, and runs it.

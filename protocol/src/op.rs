@@ -76,9 +76,11 @@ ops! {
     /// from now on. EPERM when the present ones do not allow it.
     SetCreds = 15,
     /// a0 = prctl-like selector: 1 PR_SET_CHILD_SUBREAPER(a1), 2 PR_SET_PDEATHSIG(a1), 3 dumpable(a1), 5 how
-    /// SIGCHLD is taken (a1 = [`CHILD_REAPED`] | [`CHILD_NO_STOP`]), 6 the command name (data; up to 15 bytes).
+    /// SIGCHLD is taken (a1 = [`CHILD_REAPED`] | [`CHILD_NO_STOP`]), 6 the command name (data; up to 15 bytes), 7 capability sets (a1
+    /// effective, a2 permitted, a3 inheritable, a4 bounding, a5 ambient, a6 secure bits).
     SetAttr = 16,
-    /// a0 = pid; r0 = uid, r1 = gid, r2 = nice, r3 = 1 when a zombie: existence and ownership (ESRCH).
+    /// a0 = pid; r0 = uid, r1 = gid, r2 = nice, r3 = 1 when a zombie: existence and ownership (ESRCH). Its effective,
+    /// permitted and inheritable capabilities are r4 to r6.
     GetProc = 17,
     /// data = wire { u32 count, count × { u32 syscall number, u64 calls } }: calls answered ENOSYS. NOREPLY.
     Unknown = 18,

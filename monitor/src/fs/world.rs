@@ -101,6 +101,7 @@ impl World for View<'_> {
             rss: used.rss,
             limits: p.rlimits.clone(),
             exit_code,
+            caps: p.creds.caps,
             signals: member.map(|m| control::signals(&*m.control)).unwrap_or_default(),
         })
     }

@@ -9,6 +9,7 @@ use abi::Errno;
 use abi::fs::{O_ACCMODE, O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, S_IFREG, Stat};
 use abi::ipc::{MQ_MAXMSG, MQ_MSGSIZE, MQ_PRIO_MAX, MQ_QUEUES_MAX};
 use abi::poll::PollEvents;
+use abi::process::{CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_SYS_RESOURCE};
 use protocol::control::SLOT_DATA;
 use protocol::desc::{DescInfo, Kind};
 
@@ -81,7 +82,7 @@ impl Queue {
     }
 
     fn permits(&self, creds: &Creds, wanted: u32) -> bool {
-        if creds.privileged() {
+        if creds.has(CAP_DAC_OVERRIDE) {
             return true;
         }
         let class = match self.owner {
@@ -153,7 +154,7 @@ fn create(fam: &mut Family, call: &Call, mode: u32, creds: &Creds) -> Result<u32
     let given = call.arg(3) != 0;
     let (messages, size) =
         if given { (call.arg(4) as i64, call.arg(5) as i64) } else { (MQ_MAXMSG, MQ_MSGSIZE) };
-    let (most, longest) = match creds.privileged() {
+    let (most, longest) = match creds.has(CAP_SYS_RESOURCE) {
         true => (HARD_MAXMSG, SLOT_DATA as i64),
         false => (MQ_MAXMSG, MQ_MSGSIZE),
     };
@@ -161,7 +162,7 @@ fn create(fam: &mut Family, call: &Call, mode: u32, creds: &Creds) -> Result<u32
         return Err(Errno::EINVAL);
     }
     let all = &fam.mqueues;
-    if all.names.len() >= MQ_QUEUES_MAX && !creds.privileged() {
+    if all.names.len() >= MQ_QUEUES_MAX && !creds.has(CAP_SYS_RESOURCE) {
         return Err(Errno::ENOSPC);
     }
     let bytes = messages as u64 * (size as u64 + OVERHEAD);
@@ -196,7 +197,7 @@ fn create(fam: &mut Family, call: &Call, mode: u32, creds: &Creds) -> Result<u32
 /// mq_unlink(3): the directory of the names is sticky, so only the owner and the superuser may.
 fn unlink(fam: &mut Family, call: &Call) -> OpResult {
     let creds = &fam.procs.get(call.pid)?.creds;
-    let (uid, privileged) = (creds.fsuid, creds.privileged());
+    let (uid, privileged) = (creds.fsuid, creds.has(CAP_FOWNER));
     let id = *fam.mqueues.names.get(call.data).ok_or(Errno::ENOENT)?;
     let queue = fam.mqueues.queues.get_mut(&id).ok_or(Errno::ENOENT)?;
     if queue.owner.0 != uid && !privileged {

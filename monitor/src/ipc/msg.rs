@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use abi::Errno;
 use abi::ipc::*;
+use abi::process::CAP_SYS_RESOURCE;
 use zerocopy::FromBytes;
 
 use super::registry::{Entry, READ, Registry, WRITE};
@@ -143,7 +144,7 @@ pub fn control(fam: &mut Family, call: &Call, creds: &Creds) -> OpResult {
         IPC_SET => {
             let (new, _) = MsqidDs::read_from_prefix(call.data).map_err(|_| Errno::EFAULT)?;
             let e = fam.ipc.msg.owned(id, creds)?;
-            if new.msg_qbytes > MSGMNB as u64 && !creds.privileged() {
+            if new.msg_qbytes > MSGMNB as u64 && !creds.has(CAP_SYS_RESOURCE) {
                 return Err(Errno::EPERM);
             }
             if new.msg_qbytes == 0 {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use abi::Errno;
 use abi::ipc::{IPC_CREAT, IPC_EXCL, IPC_PRIVATE, IpcPerm};
+use abi::process::{CAP_IPC_OWNER, CAP_SYS_ADMIN};
 
 use crate::procs::Creds;
 
@@ -106,7 +107,7 @@ impl<T> Registry<T> {
     pub fn owned(&mut self, id: i32, creds: &Creds) -> Result<&mut Entry<T>, Errno> {
         let e = self.entries.get_mut(&id).ok_or(Errno::EINVAL)?;
         let owner = [e.perm.uid, e.perm.cuid].contains(&creds.euid);
-        if owner || creds.privileged() { Ok(e) } else { Err(Errno::EPERM) }
+        if owner || creds.has(CAP_SYS_ADMIN) { Ok(e) } else { Err(Errno::EPERM) }
     }
 
     /// IPC_SET's part that all kinds have.
@@ -153,7 +154,7 @@ impl<T> Registry<T> {
 
 /// `ipcperms` of Linux: the class that the caller is in decides alone.
 fn permitted(perm: &IpcPerm, creds: &Creds, wanted: u32) -> Result<(), Errno> {
-    if creds.privileged() {
+    if creds.has(CAP_IPC_OWNER) {
         return Ok(());
     }
     let class = if [perm.uid, perm.cuid].contains(&creds.euid) {

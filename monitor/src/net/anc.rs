@@ -2,6 +2,7 @@
 //! cycles of sockets that carry each other live until the family ends.
 
 use abi::Errno;
+use abi::process::{CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN};
 use abi::socket::{SCM_MAX_FD, SO_PASSCRED, SOL_SOCKET};
 use protocol::anc::{Control, Received, Sent};
 
@@ -42,16 +43,16 @@ pub(super) fn take_hold(fam: &mut Family, call: &Call, sent: &Sent) -> Result<(V
     Ok((sent.descs.clone(), creds))
 }
 
-/// Only the superuser may claim to be somebody else.
+/// Claiming to be somebody else takes the capability to become it, unix(7).
 fn check_claim(fam: &Family, pid: u32, [as_pid, uid, gid]: [u32; 3]) -> Result<(), Errno> {
     let c = &fam.procs.get(pid)?.creds;
-    let own =
-        as_pid == pid && [c.ruid, c.euid, c.suid].contains(&uid) && [c.rgid, c.egid, c.sgid].contains(&gid);
-    if c.privileged() {
-        // The process must exist all the same.
-        return fam.procs.get(as_pid).map(drop);
+    let fine = (as_pid == pid || c.has(CAP_SYS_ADMIN))
+        && ([c.ruid, c.euid, c.suid].contains(&uid) || c.has(CAP_SETUID))
+        && ([c.rgid, c.egid, c.sgid].contains(&gid) || c.has(CAP_SETGID));
+    if !fine {
+        return Err(Errno::EPERM);
     }
-    if own { Ok(()) } else { Err(Errno::EPERM) }
+    fam.procs.get(as_pid).map(drop)
 }
 
 /// Gives a message's holds back.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use abi::Errno;
 use abi::fs::{O_NONBLOCK, O_RDWR};
+use abi::process::CAP_NET_BIND_SERVICE;
 use abi::socket::*;
 
 use super::name::{Given, parse};
@@ -42,7 +43,7 @@ pub fn bind(fam: &mut Family, call: &Call, id: SocketId, address: &[u8], mode: u
     if s.domain == AF_INET6 && addr.is_ipv4() && s.options.flag(SOL_IPV6, IPV6_V6ONLY) {
         return Err(Errno::EINVAL);
     }
-    let privileged = fam.procs.get(call.pid)?.creds.privileged();
+    let privileged = fam.procs.get(call.pid)?.creds.has(CAP_NET_BIND_SERVICE);
     if (1..UNPRIVILEGED_PORT).contains(&addr.port()) && !privileged {
         return Err(Errno::EACCES);
     }

@@ -3,6 +3,7 @@
 use abi::Errno;
 use abi::fs::{O_ACCMODE, O_APPEND, O_CLOEXEC, O_DIRECT, O_DSYNC, O_NONBLOCK, O_RDWR, O_SYNC};
 use abi::ioctl::FIONREAD;
+use abi::process::CAP_SYS_RESOURCE;
 use protocol::Op;
 use protocol::ring::Ring;
 
@@ -52,7 +53,7 @@ fn shared_anon(fam: &mut Family, call: &Call) -> OpResult {
 fn pipe_size(fam: &mut Family, call: &Call) -> OpResult {
     let desc = call.arg32(0)?;
     let Body::Pipe(end) = fam.descs.get(desc, call.pid)?.body else { return Err(Errno::EBADF) };
-    let privileged = fam.procs.get(call.pid)?.creds.privileged();
+    let privileged = fam.procs.get(call.pid)?.creds.has(CAP_SYS_RESOURCE);
     let (cap, region) = objects::resize(fam, end, call.arg(1), privileged)?;
     Ok(Answer::value(i64::from(cap)).with_struct(&info(fam, desc)).with_region(0, region))
 }

@@ -1,15 +1,16 @@
 //! Requests on processes.
 
 use abi::Errno;
-use abi::process::{RLIM_NLIMITS, RLIMIT_NOFILE};
+use abi::process::{CAP_SYS_ADMIN, CAP_SYS_RESOURCE, RLIM_NLIMITS, RLIMIT_NOFILE};
 use protocol::Op;
+use protocol::caps::Caps;
 use protocol::inbox::Message;
 use protocol::op::{CHILD_NO_STOP, CHILD_REAPED};
 use protocol::wire::{Reader, Writer};
 
 use crate::call::{Answer, Call, OpResult};
 use crate::family::Family;
-use crate::procs::{Creds, FIRST_PID, Image, Times};
+use crate::procs::{FIRST_PID, Image, Times};
 use crate::{fs, sysinfo};
 
 /// Most bytes of a node or domain name; sethostname(2).
@@ -150,10 +151,7 @@ fn set_creds(fam: &mut Family, call: &Call) -> OpResult {
     if groups.len() > NGROUPS_MAX {
         return Err(Errno::EINVAL);
     }
-    let new = Creds::from_ids(*ids, groups.to_vec());
-    let p = fam.procs.get_mut(call.pid)?;
-    p.creds.may_become(&new)?;
-    p.creds = new;
+    fam.procs.get_mut(call.pid)?.creds.become_ids(*ids, groups.to_vec())?;
     Answer::ok()
 }
 
@@ -170,6 +168,14 @@ fn set_attr(fam: &mut Family, call: &Call) -> OpResult {
             p.no_stop_signals = value & CHILD_NO_STOP != 0;
         }
         6 => p.image.comm = call.data[..call.data.len().min(15)].to_vec(),
+        7 => p.creds.become_caps(Caps {
+            effective: value,
+            permitted: call.arg(2),
+            inheritable: call.arg(3),
+            bounding: call.arg(4),
+            ambient: call.arg(5),
+            securebits: call.arg32(6)?,
+        })?,
         _ => return Err(Errno::EINVAL),
     }
     Answer::ok()
@@ -181,7 +187,10 @@ fn get_proc(fam: &mut Family, call: &Call) -> OpResult {
         .with_ret(0, p.creds.euid.into())
         .with_ret(1, p.creds.egid.into())
         .with_ret(2, i64::from(p.schedule.nice) as u64)
-        .with_ret(3, (!p.alive()).into()))
+        .with_ret(3, (!p.alive()).into())
+        .with_ret(4, p.creds.caps.effective)
+        .with_ret(5, p.creds.caps.permitted)
+        .with_ret(6, p.creds.caps.inheritable))
 }
 
 fn unknown_calls(fam: &mut Family, call: &Call) -> OpResult {
@@ -207,7 +216,7 @@ fn prlimit(fam: &mut Family, call: &Call) -> OpResult {
     let t = &p.creds;
     let same = [t.ruid, t.euid, t.suid].iter().all(|u| *u == caller.ruid)
         && [t.rgid, t.egid, t.sgid].iter().all(|g| *g == caller.rgid);
-    if pid != call.pid && !same && !caller.privileged() {
+    if pid != call.pid && !same && !caller.has(CAP_SYS_RESOURCE) {
         return Err(Errno::EPERM);
     }
     p.rlimits.resize(RLIM_NLIMITS as usize, (u64::MAX, u64::MAX));
@@ -218,7 +227,7 @@ fn prlimit(fam: &mut Family, call: &Call) -> OpResult {
         if soft > hard || resource == RLIMIT_NOFILE && hard > 1 << 20 {
             return Err(if soft > hard { Errno::EINVAL } else { Errno::EPERM });
         }
-        if hard > old.1 && !caller.privileged() {
+        if hard > old.1 && !caller.has(CAP_SYS_RESOURCE) {
             return Err(Errno::EPERM);
         }
         *limit = (soft, hard);
@@ -238,7 +247,7 @@ fn host_name(fam: &mut Family, call: &Call) -> OpResult {
         w.bytes(&fam.hostname).bytes(&fam.domainname);
         return Ok(Answer::default().with_data(w.finish()));
     }
-    if !fam.procs.get(call.pid)?.creds.privileged() {
+    if !fam.procs.get(call.pid)?.creds.has(CAP_SYS_ADMIN) {
         return Err(Errno::EPERM);
     }
     if call.data.len() > HOST_NAME_MAX {

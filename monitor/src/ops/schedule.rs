@@ -1,6 +1,7 @@
 //! Requests on how processes want to be scheduled.
 
 use abi::Errno;
+use abi::process::CAP_SYS_NICE;
 use protocol::op::sched;
 
 use crate::call::{Answer, Call, OpResult};
@@ -10,7 +11,7 @@ use crate::family::Family;
 pub fn handle(fam: &mut Family, call: &Call) -> OpResult {
     let (which, who) = (call.arg32(1)?, call.arg32(2)?);
     // A member's word for its capability counts only with the user id that has it.
-    let capable = call.arg(5) != 0 && fam.procs.get(call.pid)?.creds.privileged();
+    let capable = call.arg(5) != 0 && fam.procs.get(call.pid)?.creds.has(CAP_SYS_NICE);
     match call.arg(0) {
         sched::GET => {
             let s = fam.procs.get(or_self(call, who))?.schedule;

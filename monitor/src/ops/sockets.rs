@@ -1,6 +1,7 @@
 //! Requests on sockets.
 
 use abi::Errno;
+use abi::process::CAP_NET_ADMIN;
 use protocol::Op;
 use protocol::anc::Sent;
 use protocol::wire::Reader;
@@ -45,7 +46,7 @@ fn with_rings(fam: &mut Family, answer: Answer, desc: u32) -> Answer {
 }
 
 fn on_socket(fam: &mut Family, op: Op, call: &Call, desc: u32, id: net::SocketId) -> OpResult {
-    let privileged = fam.procs.get(call.pid)?.creds.privileged();
+    let privileged = fam.procs.get(call.pid)?.creds.has(CAP_NET_ADMIN);
     match op {
         Op::Bind => {
             net::bind(fam, call, id, call.data, call.arg(1) as u32)?;

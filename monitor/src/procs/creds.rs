@@ -1,6 +1,8 @@
-//! Credentials of a guest process, credentials(7). Privilege is user id 0; there are no capabilities apart from it.
+//! Credentials of a guest process, credentials(7), and its capabilities. Files go by user id, all else by capability.
 
 use abi::Errno;
+use abi::process::{CAP_KILL, CAP_SETGID, CAP_SETUID};
+use protocol::caps::Caps;
 
 /// User and group ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +16,7 @@ pub struct Creds {
     pub sgid: u32,
     pub fsgid: u32,
     pub groups: Vec<u32>,
+    pub caps: Caps,
 }
 
 impl Creds {
@@ -29,6 +32,7 @@ impl Creds {
             sgid: gid,
             fsgid: gid,
             groups,
+            caps: Caps::of_ids(&[uid; 8]),
         }
     }
 
@@ -37,15 +41,9 @@ impl Creds {
         [self.ruid, self.euid, self.suid, self.fsuid, self.rgid, self.egid, self.sgid, self.fsgid]
     }
 
-    /// From that order.
-    pub fn from_ids(ids: [u32; 8], groups: Vec<u32>) -> Self {
-        let [ruid, euid, suid, fsuid, rgid, egid, sgid, fsgid] = ids;
-        Self { ruid, euid, suid, fsuid, rgid, egid, sgid, fsgid, groups }
-    }
-
-    /// True for a process that may do what the superuser may.
-    pub fn privileged(&self) -> bool {
-        self.euid == 0
+    /// True for a process that has this capability.
+    pub fn has(&self, cap: u32) -> bool {
+        self.caps.has(cap)
     }
 
     /// True when the process is in the group, by its filesystem gid or a supplementary one.
@@ -53,25 +51,39 @@ impl Creds {
         self.fsgid == gid || self.groups.contains(&gid)
     }
 
-    /// Whether a process with these credentials may take on `new`: setresuid(2), setfsuid(2), setgroups(2).
-    pub fn may_become(&self, new: &Creds) -> Result<(), Errno> {
-        if self.privileged() {
-            return Ok(());
+    /// Takes on other ids and groups, and the capabilities that follow from them: setresuid(2), setfsuid(2), setgroups(2).
+    /// EPERM when the present ones do not allow it.
+    pub fn become_ids(&mut self, ids: [u32; 8], groups: Vec<u32>) -> Result<(), Errno> {
+        let old = self.ids();
+        let among = |from: usize, new: &[u32]| {
+            let [r, e, s, fs] = [0, 1, 2, 3].map(|i| old[from + i]);
+            new[..3].iter().all(|id| [r, e, s].contains(id)) && [r, e, s, fs].contains(&new[3])
+        };
+        let users = self.has(CAP_SETUID) || among(0, &ids[..4]);
+        let own_groups = among(4, &ids[4..]) && groups == self.groups;
+        if !users || !(self.has(CAP_SETGID) || own_groups) {
+            return Err(Errno::EPERM);
         }
-        let uids = [self.ruid, self.euid, self.suid];
-        let gids = [self.rgid, self.egid, self.sgid];
-        let fine = [new.ruid, new.euid, new.suid].iter().all(|u| uids.contains(u))
-            && [new.rgid, new.egid, new.sgid].iter().all(|g| gids.contains(g))
-            && (uids.contains(&new.fsuid) || new.fsuid == self.fsuid)
-            && (gids.contains(&new.fsgid) || new.fsgid == self.fsgid)
-            && self.groups == new.groups;
-        if fine { Ok(()) } else { Err(Errno::EPERM) }
+        let mut caps = self.caps;
+        caps.ids_changed(&old, &ids);
+        let [ruid, euid, suid, fsuid, rgid, egid, sgid, fsgid] = ids;
+        *self = Self { ruid, euid, suid, fsuid, rgid, egid, sgid, fsgid, groups, caps };
+        Ok(())
+    }
+
+    /// Takes on other capabilities: capset(2), prctl(2).
+    pub fn become_caps(&mut self, new: Caps) -> Result<(), Errno> {
+        if !self.caps.may_become(&new) {
+            return Err(Errno::EPERM);
+        }
+        self.caps = new;
+        Ok(())
     }
 
     /// kill(2): whether a process with these credentials may send `target` a signal (the rule for SIGCONT within a
     /// session is the caller's).
     pub fn may_signal(&self, target: &Creds) -> bool {
-        self.privileged() || [self.euid, self.ruid].iter().any(|u| *u == target.ruid || *u == target.suid)
+        self.has(CAP_KILL) || [self.euid, self.ruid].iter().any(|u| *u == target.ruid || *u == target.suid)
     }
 }
 
@@ -82,11 +94,24 @@ mod tests {
     #[test]
     fn an_ordinary_user_moves_between_its_own_ids_only() {
         let user = Creds { euid: 7, ..Creds::new(5, 5, vec![5]) };
-        assert_eq!(user.may_become(&Creds { euid: 5, ..user.clone() }), Ok(()));
-        assert_eq!(user.may_become(&Creds { euid: 0, ..user.clone() }), Err(Errno::EPERM));
-        assert_eq!(user.may_become(&Creds { groups: vec![], ..user.clone() }), Err(Errno::EPERM));
-        assert!(Creds::default().may_become(&user).is_ok());
-        assert!(!user.may_signal(&Creds::default()));
+        let euid = |id: u32| [5, id, 5, 5, 5, 5, 5, 5];
+        assert_eq!(user.clone().become_ids(euid(5), vec![5]), Ok(()));
+        assert_eq!(user.clone().become_ids(euid(0), vec![5]), Err(Errno::EPERM));
+        assert_eq!(user.clone().become_ids(euid(5), vec![]), Err(Errno::EPERM));
+        assert!(!user.may_signal(&Creds::new(0, 0, vec![])));
         assert!(user.may_signal(&Creds::new(5, 0, vec![])));
+    }
+
+    #[test]
+    fn kept_capabilities_change_further_ids() {
+        let mut root = Creds::new(0, 0, vec![]);
+        root.caps.securebits = protocol::caps::SECBIT_KEEP_CAPS;
+        assert_eq!(root.become_ids([5, 5, 5, 5, 0, 0, 0, 0], vec![]), Ok(()));
+        let groups = [5; 8];
+        assert_eq!(root.become_ids(groups, vec![]), Err(Errno::EPERM), "permitted is not effective");
+        let raised = Caps { effective: 1 << CAP_SETGID, ..root.caps };
+        assert_eq!(root.become_caps(raised), Ok(()));
+        assert_eq!(root.become_ids(groups, vec![]), Ok(()));
+        assert_eq!(root.become_ids([0, 0, 0, 0, 5, 5, 5, 5], vec![]), Err(Errno::EPERM));
     }
 }

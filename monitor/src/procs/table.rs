@@ -122,6 +122,8 @@ impl ProcTable {
     pub fn execed(&mut self, pid: u32, image: Image) -> Result<(), Errno> {
         let p = self.get_mut(pid)?;
         p.execed = true;
+        let ids = p.creds.ids();
+        p.creds.caps.execed(&ids);
         p.image = image;
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! POSIX XBD 11.1.
 
 use abi::Errno;
+use abi::process::CAP_SYS_ADMIN;
 use abi::signal::{SI_KERNEL, SIGCONT, SIGHUP, SIGTTIN, SIGTTOU};
 use protocol::op::{TTIN_IGNORED, TTOU_IGNORED};
 
@@ -93,7 +94,7 @@ pub(super) fn set_controlling(
     steal: bool,
 ) -> Result<(), Errno> {
     let p = fam.procs.get(call.pid)?;
-    let (sid, pgid, privileged) = (p.sid, p.pgid, p.creds.privileged());
+    let (sid, pgid, privileged) = (p.sid, p.pgid, p.creds.has(CAP_SYS_ADMIN));
     let owner = fam.streams.control.get(&terminal).map(|c| c.session);
     if sid == call.pid && owner == Some(sid) {
         return Ok(());

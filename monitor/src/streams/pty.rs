@@ -4,6 +4,7 @@ use abi::Errno;
 use abi::fs::{O_NOCTTY, S_IFCHR, Stat};
 use abi::ioctl::TOSTOP;
 use abi::poll::{POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI};
+use abi::process::CAP_SYS_ADMIN;
 use abi::signal::{SIGTTIN, SIGTTOU};
 use vfs::tty::{Clocked, Effects, Got, Tty};
 
@@ -91,7 +92,7 @@ pub fn open_ptmx(fam: &mut Family, pid: u32) -> Result<PtyEnd, Errno> {
 
 /// Opens slave `n` with open(2)'s flags: ENXIO when there is none, EIO while it is locked.
 pub fn open_pts(fam: &mut Family, pid: u32, n: u32, flags: u32) -> Result<PtyEnd, Errno> {
-    let privileged = fam.procs.get(pid).is_ok_and(|p| p.creds.privileged());
+    let privileged = fam.procs.get(pid).is_ok_and(|p| p.creds.has(CAP_SYS_ADMIN));
     let p = fam.streams.ptys.get(&n).ok_or(Errno::ENXIO)?;
     if p.exclusive && p.slaves > 0 && !privileged {
         return Err(Errno::EBUSY);

@@ -2,6 +2,7 @@
 
 use abi::Errno;
 use abi::ioctl::*;
+use abi::process::CAP_SYS_ADMIN;
 use abi::signal::{SIGTTOU, SIGWINCH};
 use vfs::tty::{Effects, FlushQueues};
 use zerocopy::FromBytes;
@@ -204,7 +205,7 @@ fn flow(fam: &mut Family, n: u32, arg: u64) -> Result<(), Errno> {
 
 /// TIOCSTI: as if typed. Only on the caller's own terminal, or by the superuser.
 fn type_in(fam: &mut Family, call: &Call, n: u32) -> OpResult {
-    let privileged = fam.procs.get(call.pid)?.creds.privileged();
+    let privileged = fam.procs.get(call.pid)?.creds.has(CAP_SYS_ADMIN);
     if jobs::terminal_of(fam, call.pid) != Some(Terminal::Pty(n)) && !privileged {
         return Err(Errno::EPERM);
     }

@@ -1,6 +1,7 @@
 //! The context of one request: who asks, when, and what the rest of the family looks like to procfs.
 
 use alloc::vec::Vec;
+use protocol::caps::Caps;
 
 use crate::server::attr::Time;
 use crate::server::walk::Place;
@@ -63,6 +64,8 @@ pub struct ProcInfo {
     pub exit_code: i32,
     /// Pending for the first thread, pending for the process, blocked, ignored, caught (bit signo-1).
     pub signals: [u64; 5],
+    /// Capability sets.
+    pub caps: Caps,
 }
 
 /// What procfs tells of the machine.

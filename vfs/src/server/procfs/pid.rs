@@ -161,19 +161,20 @@ fn status(p: &ProcInfo) -> Vec<u8> {
             p.rss / 1024
         ));
     }
-    // Root has every capability, others have none: there are no capability sets apart from the user id.
-    let caps = |uid: u32| if uid == 0 { "000001ffffffffff" } else { "0000000000000000" };
     let [pending, shared, blocked, ignored, caught] = p.signals;
     let queued = pending.count_ones() + shared.count_ones();
     let most = p.limits.get(11).map_or(0, |limit| limit.0);
     text.push_str(&format!(
         "Threads:\t{}\nSigQ:\t{queued}/{most}\nSigPnd:\t{pending:016x}\nShdPnd:\t{shared:016x}\n\
-         SigBlk:\t{blocked:016x}\nSigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\nCapInh:\t0000000000000000\nCapPrm:\t{}\nCapEff:\t{}\nCapBnd:\t000001ffffffffff\n\
-         CapAmb:\t0000000000000000\nNoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n\
+         SigBlk:\t{blocked:016x}\nSigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\nCapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\n\
+         CapAmb:\t{:016x}\nNoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n\
          Cpus_allowed_list:\t0\nMems_allowed_list:\t0\n",
         p.threads,
-        caps(su.min(eu).min(ru)),
-        caps(eu),
+        p.caps.inheritable,
+        p.caps.permitted,
+        p.caps.effective,
+        p.caps.bounding,
+        p.caps.ambient,
     ));
     out.extend_from_slice(text.as_bytes());
     out
