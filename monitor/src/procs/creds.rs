@@ -5,7 +5,7 @@ use abi::process::{CAP_KILL, CAP_SETGID, CAP_SETUID};
 use protocol::caps::Caps;
 
 /// User and group ids.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Creds {
     pub ruid: u32,
     pub euid: u32,
@@ -17,6 +17,13 @@ pub struct Creds {
     pub fsgid: u32,
     pub groups: Vec<u32>,
     pub caps: Caps,
+}
+
+/// The superuser.
+impl Default for Creds {
+    fn default() -> Self {
+        Self::new(0, 0, Vec::new())
+    }
 }
 
 impl Creds {
