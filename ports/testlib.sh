@@ -1,10 +1,12 @@
 # Shared by the ports' tests (bash). The caller sets OFFSHOOT to the command under test; tests print a line
-# `ok NAME` or `not ok NAME: REASON` for each check and end with status 1 if any failed.
+# `ok NAME` or `not ok NAME: REASON` for each check and end with status 1 if any failed. PATIENCE multiplies all times,
+# for slow machines.
 # shellcheck shell=bash
 
 set -u
 : "${OFFSHOOT:?set OFFSHOOT to the offshoot command}"
 
+patience=${PATIENCE:-1}
 failures=0
 family_pid=
 family_name=test-$$
@@ -26,9 +28,16 @@ check() {
     if "$@"; then ok "$name"; else not_ok "$name" "$reason"; fi
 }
 
+# check_says NAME FILE COMMAND...: as check; the reason is the end of what the command has written to the file.
+check_says() {
+    local name=$1 file=$2
+    shift 2
+    if "$@"; then ok "$name"; else not_ok "$name" "it says: $(tail -n 2 "$file" 2>/dev/null | tr '\n' ' ')"; fi
+}
+
 # within SECONDS COMMAND...: the command succeeds within the time; it is tried ten times a second.
 within() {
-    local tries=$(($1 * 10))
+    local tries=$(($1 * patience * 10))
     shift
     until "$@"; do
         tries=$((tries - 1))
@@ -58,13 +67,13 @@ family_ends() {
         wait "$family_pid" || status=$?
         check "$1" "status $status" [ "$status" -eq 0 ]
     else
-        not_ok "$1" "still there after $2 s"
+        not_ok "$1" "still there after $(($2 * patience)) s"
     fi
 }
 
 # family_answers SECONDS COMMAND...: as within, but gives up as soon as the family is gone.
 family_answers() {
-    local tries=$(($1 * 10))
+    local tries=$(($1 * patience * 10))
     shift
     until "$@"; do
         tries=$((tries - 1))
@@ -82,7 +91,7 @@ finish() {
         wait "$family_pid" 2>/dev/null
     fi
     rm -rf "$scratch"
-    [ "$failures" -eq 0 ]
+    [ "$failures" -eq 0 ] || exit 1
     exit
 }
 trap finish EXIT

@@ -5,7 +5,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 url=http://127.0.0.1:$HOST_PORT
 
-get() { curl --silent --show-error --max-time 5 "$@" 2>&1; }
+get() { curl --silent --show-error --max-time $((5 * patience)) "$@" 2>&1; }
 
 answers() { [ "$(get --output /dev/null --write-out '%{http_code}' "$url/")" = 200 ]; }
 

@@ -9,7 +9,7 @@ url=http://127.0.0.1:$HOST_PORT
 # program NAME WHAT: its output is the one in programs/NAME.expected, and its status is 0.
 program() {
     local status
-    timeout 120 "$OFFSHOOT" run --port python -- "/srv/python/$1.py" >"$scratch/out" 2>"$scratch/err" </dev/null
+    timeout $((120 * patience)) "$OFFSHOOT" run --port python -- "/srv/python/$1.py" >"$scratch/out" 2>"$scratch/err" </dev/null
     status=$?
     if [ "$status" -ne 0 ]; then
         not_ok "python: $2" "status $status: $(tail -n 1 "$scratch/err")"
@@ -27,7 +27,7 @@ program tasks "asyncio subprocesses"
 program shared "mmap shared between processes"
 program journal "sqlite in WAL mode from two processes"
 
-get() { curl --silent --show-error --max-time 20 "$@" 2>&1; }
+get() { curl --silent --show-error --max-time $((20 * patience)) "$@" 2>&1; }
 
 answers() { get "$url/pid" | grep --quiet '^[0-9]* [0-9]*$'; }
 

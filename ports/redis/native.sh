@@ -3,7 +3,7 @@
 
 root=${ROOT:-$("$OFFSHOOT" port build redis)}
 
-linker=("$root/lib64/ld-linux-x86-64.so.2" --library-path "$root/lib/x86_64-linux-gnu:$root/usr/lib/x86_64-linux-gnu")
+linker=("$root/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$root/lib/x86_64-linux-gnu:$root/usr/lib/x86_64-linux-gnu")
 
 # native PROGRAM ARGUMENTS...: a program of the root's /usr/bin.
 native() { "${linker[@]}" "$root/usr/bin/$1" "${@:2}"; }
@@ -30,7 +30,7 @@ digest_of() {
             --save '' "$@"
     ) >"$scratch/judge/log" 2>&1 &
     judge=$!
-    loaded() { native redis-cli -s "$scratch/judge/socket" ping 2>&1 | grep --quiet PONG; }
+    loaded() { native redis-cli -s "$scratch/judge/socket" ping 2>&1 | grep -q PONG; }
     if within 60 loaded; then
         digest=$(native redis-cli -s "$scratch/judge/socket" debug digest)
     else

@@ -257,10 +257,21 @@ impl Lab {
         Ok(path)
     }
 
-    /// A second lab beside this one, whose Xen has more options.
-    fn another(&self, repo: &Repo, xen_options: &str) -> Result<Lab> {
+    /// dom0 sees the cache read-only; from now on the lab's own folder in it is writable there at the same place.
+    fn share_at_the_same_place(&self) -> Result<()> {
+        let share = quote(&self.place.share().to_string_lossy());
+        let script = format!("grep -qF {share} /proc/mounts || mount --bind /lab {share}");
+        let job = Job { script, timeout: Some(Duration::from_secs(60)), shown: true, signals: None };
+        if self.run(&job)?.status != 0 {
+            bail!("the lab's folder cannot be mounted in dom0");
+        }
+        Ok(())
+    }
+
+    /// A second lab beside this one, by a name of its own, whose Xen may have more options.
+    fn another(&self, repo: &Repo, suffix: &str, xen_options: &str) -> Result<Lab> {
         let cache = Cache::open_default()?;
-        let place = Place::open(&cache, &format!("{}-2", self.name))?;
+        let place = Place::open(&cache, &format!("{}-{suffix}", self.name))?;
         let options = Options { xen_options: xen_options.to_owned(), ..Options::plain() };
         Lab::open(repo, &cache, place, &options, false)
     }

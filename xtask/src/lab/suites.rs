@@ -1,20 +1,17 @@
 //! The suites that others wrote, with Xen's side in a lab: the native side runs on this machine, the command in dom0.
 
 use std::fs;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use compat_tests::suites::report::Results;
 use compat_tests::suites::{self, Here, Options};
 use portkit::Cache;
 
-use super::job::{Job, quote};
 use super::place::Place;
+use super::test::PATIENCE;
 use super::{Lab, Options as LabOptions};
 use crate::repo::Repo;
 
-/// An emulated machine is so much slower, at worst.
-const PATIENCE: u32 = 6;
 /// Folders for results, below what dom0 sees as /lab.
 const FOLDERS: &str = "suites";
 
@@ -34,13 +31,7 @@ pub fn run(repo: &Repo, options: &Options, each: &mut Each<'_>) -> Result<Result
 fn in_lab(lab: &Lab, options: &Options, each: &mut Each<'_>) -> Result<Results> {
     let folders = lab.place.share().join(FOLDERS);
     fs::create_dir_all(&folders).with_context(|| format!("cannot make {}", folders.display()))?;
-    // dom0 sees the cache read-only; the lab's own folder in it is to be writable at the same place.
-    let share = quote(&lab.place.share().to_string_lossy());
-    let script = format!("mountpoint -q {share} || mount --bind /lab {share}");
-    let job = Job { script, timeout: Some(Duration::from_secs(60)), shown: true, signals: None };
-    if lab.run(&job)?.status != 0 {
-        bail!("the lab's folder cannot be mounted in dom0");
-    }
+    lab.share_at_the_same_place()?;
     let here = Here {
         offshoot: lab.program("/lab/bin/offshoot")?,
         platform: options.platform.name(),

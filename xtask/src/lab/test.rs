@@ -1,15 +1,16 @@
-//! `lab test`: what is run in the lab, one after the other, each with an eye on what Xen has left afterwards. The tests
-//! themselves are in `rows`.
+//! `lab test`: what is run in the lab, one after the other (the long ones in a second lab beside it), each with an eye on
+//! what Xen has left afterwards. The tests themselves are in `rows`.
 
 use std::process::Command;
+use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use compat_tests::args::RunArgs;
-use portkit::{Cache, Port, Progress, build_root};
+use portkit::{Cache, Port, Progress, Root, build_root};
 
 use super::Lab;
-use super::job::Job;
+use super::job::{Job, quote};
 use super::leaks::Holdings;
 use super::rows::{Place, ROWS, Row};
 use crate::repo::Repo;
@@ -17,7 +18,10 @@ use crate::shell;
 use crate::tally::{Tally, parse_closing};
 
 /// The ports whose programs the tests run.
-const PORTS: [&str; 2] = ["bash", "nginx"];
+const PORTS: [&str; 4] = ["bash", "nginx", "python", "redis"];
+
+/// An emulated machine is so much slower, at worst.
+pub const PATIENCE: u32 = 6;
 
 /// Runs the tests whose names contain one of these words, or all.
 pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
@@ -33,38 +37,30 @@ pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
     }
     // dom0 cannot write to the cache.
     for name in PORTS {
-        let port = Port::load(&repo.root.join("ports").join(name))?;
-        drop(build_root(&port, &Cache::open_default()?, &Progress::stderr())?);
+        drop(root_of(repo, name)?);
     }
-    let mut tally = Tally::default();
     let begun = Instant::now();
-    Holdings::settled(lab)?;
-    for row in chosen {
-        let started = Instant::now();
-        let fresh = match row.place {
-            Place::Fresh(options) => Some(lab.another(repo, options)?),
-            Place::Dom0 | Place::Here => None,
+    let (long, short): (Vec<&Row>, Vec<&Row>) = chosen.into_iter().partition(|row| row.is_long());
+    let tally = if long.is_empty() || short.is_empty() || available_parallelism().is_ok_and(|n| n.get() < 2) {
+        in_turn(repo, lab, &[short, long].concat())?
+    } else {
+        // An emulated machine has one processor: a second one halves the time.
+        let second = lab.another(repo, "long", "")?;
+        let outcome = thread::scope(|scope| {
+            let beside = scope.spawn(|| in_turn(repo, &second, &long));
+            let here = in_turn(repo, lab, &short);
+            (here, beside.join())
+        });
+        second.close();
+        let (mut tally, Ok(beside)) = (outcome.0?, outcome.1) else {
+            bail!("the second lab's tests panicked")
         };
-        let lab = fresh.as_ref().unwrap_or(lab);
-        let before = Holdings::of(lab)?;
-        let outcome = match row.place {
-            Place::Here => here(repo, lab, row),
-            Place::Dom0 | Place::Fresh(_) => in_dom0(lab, row),
-        };
-        let outcome =
-            outcome.map_err(|error| format!("{error:#}")).and_then(|passed| match before.check(lab) {
-                Ok(None) => Ok(passed),
-                Ok(Some(left)) => Err(left),
-                Err(error) => Err(format!("{error:#}")),
-            });
-        if let Some(fresh) = fresh {
-            fresh.close();
-        }
-        let seconds = started.elapsed().as_secs_f64();
-        let name = format!("{} ({seconds:.1} s)", row.name);
-        tally.passed += outcome.as_ref().map_or(0, |passed| passed - 1);
-        tally.note(&name, outcome.map(drop));
-    }
+        let beside = beside?;
+        tally.passed += beside.passed;
+        tally.failed += beside.failed;
+        tally.failures.extend(beside.failures);
+        tally
+    };
     if only.is_empty() {
         // `lab bench` shows it.
         let path = lab.place.tested();
@@ -74,10 +70,54 @@ pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
     Ok(tally)
 }
 
+/// One after the other.
+fn in_turn(repo: &Repo, lab: &Lab, rows: &[&Row]) -> Result<Tally> {
+    Holdings::settled(lab)?;
+    let mut tally = Tally::default();
+    for row in rows {
+        let started = Instant::now();
+        let outcome = judged(repo, lab, row)?;
+        let seconds = started.elapsed().as_secs_f64();
+        let name = format!("{} ({seconds:.1} s)", row.name);
+        tally.passed += outcome.as_ref().map_or(0, |passed| passed - 1);
+        tally.note(&name, outcome.map(drop));
+    }
+    Ok(tally)
+}
+
+/// How many checks of a test passed, or why it failed: by its own word, or by what it has left.
+fn judged(repo: &Repo, lab: &Lab, row: &Row) -> Result<Result<usize, String>> {
+    let fresh = match row.place {
+        Place::Fresh(options) => Some(lab.another(repo, "2", options)?),
+        Place::Dom0 | Place::Here => None,
+    };
+    let lab = fresh.as_ref().unwrap_or(lab);
+    let before = Holdings::of(lab)?;
+    let outcome = match row.place {
+        Place::Here => here(repo, lab, row),
+        Place::Dom0 | Place::Fresh(_) => in_dom0(repo, lab, row),
+    };
+    let outcome = outcome.map_err(|error| format!("{error:#}")).and_then(|passed| match before.check(lab) {
+        Ok(None) => Ok(passed),
+        Ok(Some(left)) => Err(left),
+        Err(error) => Err(format!("{error:#}")),
+    });
+    if let Some(fresh) = fresh {
+        fresh.close();
+    }
+    Ok(outcome)
+}
+
 /// How many checks passed.
-fn in_dom0(lab: &Lab, row: &Row) -> Result<usize> {
+fn in_dom0(repo: &Repo, lab: &Lab, row: &Row) -> Result<usize> {
     let timeout = Some(Duration::from_secs(row.seconds));
-    let job = Job { script: row.line.to_owned(), timeout, shown: true, signals: None };
+    let mut script = row.line.to_owned();
+    if PORTS.contains(&row.name) {
+        let root = root_of(repo, row.name)?;
+        script =
+            format!("export PATIENCE={PATIENCE} ROOT={}\n{script}", quote(&root.path().to_string_lossy()));
+    }
+    let job = Job { script, timeout, shown: true, signals: None };
     let outcome = lab.run(&job)?;
     // A program that counts its own checks says how many they were.
     let counted = outcome.output.lines().next_back().and_then(parse_closing);
@@ -91,15 +131,23 @@ fn in_dom0(lab: &Lab, row: &Row) -> Result<usize> {
 /// A test that runs beside the lab, as its users outside do.
 fn here(repo: &Repo, lab: &Lab, row: &Row) -> Result<usize> {
     let port = lab.publish()?;
+    lab.share_at_the_same_place()?;
     let mut command = Command::new("timeout");
     command.args(["--foreground", "--kill-after=20", &row.seconds.to_string(), "bash", "-c", row.line]);
     command.current_dir(&repo.root).env("OFFSHOOT", lab.command()?).env("HOST_PORT", port.to_string());
+    // What a test gives to a family lies where dom0 sees it.
+    command.env("TMPDIR", lab.place.share()).env("PATIENCE", PATIENCE.to_string());
     let mut passed = 0;
     let status = shell::stream(&mut command, |line| passed += usize::from(line.starts_with("ok ")))?;
     if !status.success() {
         bail!("{status}");
     }
     Ok(passed.max(1))
+}
+
+fn root_of(repo: &Repo, port: &str) -> Result<Root> {
+    let port = Port::load(&repo.root.join("ports").join(port))?;
+    build_root(&port, &Cache::open_default()?, &Progress::stderr())
 }
 
 /// Compiles the cases with the host's compilers, by running them natively; dom0 has none.
