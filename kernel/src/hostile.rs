@@ -15,8 +15,8 @@ use platform_xen::shell::Kernel;
 use platform_xen::{door, hypercall, layout, regions};
 use protocol::SharedMem;
 use protocol::xen::{
-    ASK_CLONE, ASK_CRASH, ASK_EXIT, ASK_LOG, DOOR_GFN, DOOR_PAGES, Exchange, IDLE, POSTED, REQUEST,
-    REQUEST_DATA,
+    ASK_CLONE, ASK_CRASH, ASK_EXIT, ASK_LOG, DOOR_GFN, DOOR_PAGES, Exchange, IDLE, IMAGE_PHYS, IMAGE_VIRT,
+    POSTED, REQUEST, REQUEST_DATA,
 };
 
 /// Messages in all.
@@ -97,8 +97,12 @@ fn start(_: &'static dyn Platform) -> ! {
     }
     // From here on it says the truth.
     put(REQUEST, IDLE);
-    let sealed = if is_sealed() { "stayed as it was" } else { "was changed" };
-    let text = format!("{MESSAGES} lies, {answered} taken; a page of others that is only read {sealed}");
+    let word = |sealed| if sealed { "stayed as it was" } else { "was changed" };
+    let text = format!(
+        "{MESSAGES} lies, {answered} taken; a page of others that is only read {}; its own code {}",
+        word(is_sealed()),
+        word(is_code_sealed())
+    );
     door::put(0, text.as_bytes());
     door::ask(ASK_LOG, &[text.len() as u64]);
     door::post(ASK_EXIT, &[0]);
@@ -171,4 +175,37 @@ fn is_sealed() -> bool {
     // SAFETY: the direct map is writable for ring 0; that nothing else knows this frame is not so, which is the point.
     unsafe { alias.write_volatile(!before) };
     family.u64_at(0).load(Ordering::SeqCst) == before
+}
+
+/// The tables' entry for an address of the kernel's half, whose last table is one of small pages.
+fn entry_of(addr: usize) -> *mut u64 {
+    let root: u64;
+    // SAFETY: only reads a register.
+    unsafe { core::arch::asm!("mov {}, cr3", out(reg) root, options(nomem, nostack, preserves_flags)) };
+    let mut table = root;
+    for shift in [39, 30, 21] {
+        let at = layout::direct((table >> 12) as u32) + (addr >> shift & 511) * 8;
+        // SAFETY: tables lie in the direct map.
+        table = unsafe { (at as *const u64).read_volatile() } & 0x000f_ffff_ffff_f000;
+    }
+    (layout::direct((table >> 12) as u32) + (addr >> 12 & 511) * 8) as *mut u64
+}
+
+/// Ring 0 can give itself the right to write to its code; Xen has sealed the frames all the same.
+fn is_code_sealed() -> bool {
+    const WRITABLE: u64 = 2;
+    // The first bytes, which have done their work.
+    let code = (IMAGE_VIRT + IMAGE_PHYS) as usize as *mut u8;
+    let entry = entry_of(code as usize);
+    // SAFETY: 1. the entry is that of a page of our own code, which stays as executable as it was; 2. what is written there
+    // is not run any more.
+    unsafe {
+        entry.write_volatile(entry.read_volatile() | WRITABLE);
+        core::arch::asm!("invlpg [{}]", in(reg) code, options(nostack, preserves_flags));
+        let before = code.read_volatile();
+        code.write_volatile(!before);
+        let after = code.read_volatile();
+        code.write_volatile(before);
+        after == before
+    }
 }

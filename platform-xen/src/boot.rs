@@ -58,6 +58,7 @@ pub fn root() -> usize {
 
 // Symbols are linked at their virtual address; `- 0xffffffff80000000` (written as an addition that wraps) gives the
 // physical one. Entry bits: 0x3 present and writable, 0x183 a global 2 MiB page.
+// Segments are marked as accessed: the CPU would write that mark, and nothing can be written here.
 #[cfg(freestanding)]
 core::arch::global_asm!(
     ".section .note.Xen, \"a\", @note",
@@ -113,7 +114,7 @@ core::arch::global_asm!(
     "lgdt offshoot_boot_gdtr + 0x80000000",
     "ljmp $0x10, $(offshoot_start64 + 0x80000000)",
     ".balign 8",
-    "offshoot_boot_gdt: .quad 0, 0, 0x00af9a000000ffff, 0x00cf92000000ffff",
+    "offshoot_boot_gdt: .quad 0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff",
     "offshoot_boot_gdtr: .word 31",
     ".long offshoot_boot_gdt + 0x80000000",
     ".code64",

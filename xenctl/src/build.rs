@@ -144,6 +144,9 @@ fn populate(xen: &Xen, domain: DomId, image: &Image, recipe: &Recipe) -> Result<
     let mut grants = open_table(xen, domain, recipe)?;
     let window = ForeignMap::new(xen, domain, &[frames.as_slice(), &special].concat())?;
     load(image, &frames, &window);
+    for frames in image.sealed() {
+        xen.seal(domain, frames.start, (frames.end - frames.start) as u32)?;
+    }
     window.zero(frames.len() * PAGE, special.len() * PAGE);
     let offset = |gfn| (frames.len() + special.iter().position(|one| *one == gfn).unwrap_or(0)) * PAGE;
     window.write(offset(START_INFO), start_info(first_free_gfn).as_bytes());

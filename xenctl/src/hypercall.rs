@@ -18,6 +18,7 @@ pub mod number {
     pub const HVM_OP: u64 = 34;
     pub const SYSCTL: u64 = 35;
     pub const DOMCTL: u64 = 36;
+    pub const DM_OP: u64 = 41;
 }
 
 /// `struct privcmd_hypercall`.

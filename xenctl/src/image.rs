@@ -79,6 +79,28 @@ impl Image {
         }
         frames
     }
+
+    /// The frames of parts that the program may not write, but for such as they share with one that it may.
+    pub fn sealed(&self) -> Vec<Range<u64>> {
+        let page = PAGE as u64;
+        let frames = |s: &Segment| s.address / page..(s.address + s.size).div_ceil(page);
+        let (writable, fixed): (Vec<_>, Vec<_>) = self.segments.iter().partition(|s| s.writable);
+        let mut sealed = Vec::new();
+        for mut range in fixed.into_iter().map(frames) {
+            for other in writable.iter().map(|s| frames(s)) {
+                if other.contains(&range.start) {
+                    range.start = other.end;
+                }
+                if range.end > range.start && other.contains(&(range.end - 1)) {
+                    range.end = other.start;
+                }
+            }
+            if range.start < range.end {
+                sealed.push(range);
+            }
+        }
+        sealed
+    }
 }
 
 /// The entry that the note names.

@@ -1,13 +1,17 @@
 //! A domain's frames: XENMEM_* on its behalf (xen/include/public/memory.h).
 
 use crate::hypercall::{Arguments, Xen, number};
-use crate::wire::{AddToPhysmap, MemoryReservation};
+use crate::wire::{AddToPhysmap, DmOpBuffer, MemoryReservation, SetMemType};
 use crate::{DomId, Error, Result};
 
 const DECREASE_RESERVATION: u64 = 1;
 const POPULATE_PHYSMAP: u64 = 6;
 const ADD_TO_PHYSMAP: u64 = 7;
 const MAXIMUM_GPFN: u64 = 14;
+/// XEN_DMOP_set_mem_type (xen/include/public/hvm/dm_op.h).
+const SET_MEM_TYPE: u32 = 12;
+/// HVMMEM_ram_ro.
+const RAM_READ_ONLY: u16 = 1;
 /// XENMAPSPACE_shared_info.
 const SPACE_SHARED_INFO: u32 = 0;
 
@@ -58,6 +62,30 @@ impl Xen {
             |arguments| {
                 let place = arguments.put(&payload);
                 [ADD_TO_PHYSMAP, arguments.address(place), 0, 0, 0]
+            },
+            |_, _| (),
+        )
+    }
+
+    /// Makes frames of the domain such that it can read and execute them, and that nothing that it writes there arrives,
+    /// whatever its own page tables say.
+    pub fn seal(&self, domain: DomId, first: u64, count: u32) -> Result<()> {
+        let payload = SetMemType {
+            op: SET_MEM_TYPE,
+            mem_type: RAM_READ_ONLY,
+            nr: count,
+            first_pfn: first,
+            ..Default::default()
+        };
+        self.call(
+            "XEN_DMOP_set_mem_type",
+            Some(domain),
+            number::DM_OP,
+            |arguments| {
+                let place = arguments.put(&payload);
+                let buffer = DmOpBuffer { h: arguments.address(place), size: size_of_val(&payload) as u64 };
+                let place = arguments.put(&buffer);
+                [domain.0.into(), 1, arguments.address(place), 0, 0]
             },
             |_, _| (),
         )

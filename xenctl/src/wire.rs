@@ -184,6 +184,11 @@ wire! {
     /// `struct xen_hvm_param`.
     struct HvmParam [16] { domid: u16, pad: u16, index: u32, value: u64 }
 
+    /// `struct xen_dm_op` with a `struct xen_dm_op_set_mem_type` in it.
+    struct SetMemType [24] { op: u32, op_pad: u32, nr: u32, mem_type: u16, pad: u16, first_pfn: u64 }
+    /// `struct xen_dm_op_buf`.
+    struct DmOpBuffer [16] { h: u64, size: u64 }
+
     /// `struct hvm_save_descriptor`.
     struct SaveDescriptor [8] { typecode: u16, instance: u16, length: u32 }
     /// `struct hvm_hw_mtrr`.

@@ -84,6 +84,14 @@ fn structures_are_as_in_xens_headers() {
     checks.push(more("sizeof(struct xen_domctl)", size_of::<DomctlHead>() + UNION));
     checks.push(more("offsetof(struct xen_sysctl, u)", size_of::<SysctlHead>()));
     checks.push(more("sizeof(struct xen_sysctl)", size_of::<SysctlHead>() + UNION));
+    let union = offset_of!(SetMemType, nr);
+    checks.push(more("offsetof(struct xen_dm_op, u)", union));
+    let fields =
+        [("mem_type", offset_of!(SetMemType, mem_type)), ("first_pfn", offset_of!(SetMemType, first_pfn))];
+    for (field, ours) in fields {
+        checks.push(more(&format!("offsetof(struct xen_dm_op_set_mem_type, {field})"), ours - union));
+    }
+    checks.push(more("sizeof(struct xen_dm_op_buf)", size_of::<DmOpBuffer>()));
     checks.push(more("offsetof(struct hvm_hw_cpu, rip)", 640));
     checks.push(more("sizeof(struct hvm_hw_cpu)", 1032));
     checks.push(more("offsetof(struct xen_domctl_createdomain, vmtrace_size)", usize::MAX));
@@ -92,7 +100,7 @@ fn structures_are_as_in_xens_headers() {
     let program = format!(
         "#include <stddef.h>\n#include <stdint.h>\n#include <stdio.h>\n#define __XEN_TOOLS__ 1\n#include <xen/xen.h>\n\
          #include <xen/domctl.h>\n#include <xen/sysctl.h>\n#include <xen/memory.h>\n#include <xen/event_channel.h>\n\
-         #include <xen/hvm/hvm_op.h>\n#include <xen/hvm/save.h>\n\
+         #include <xen/hvm/hvm_op.h>\n#include <xen/hvm/dm_op.h>\n#include <xen/hvm/save.h>\n\
          int main(void) {{\n{lines}printf(\"%zu\\n\", sizeof(struct xen_domctl_createdomain));\n\
          printf(\"%d\\n\", XEN_DOMCTL_INTERFACE_VERSION);\n}}\n"
     );

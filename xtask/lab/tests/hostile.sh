@@ -10,7 +10,8 @@ status=$?
 cut -c1-200 /tmp/hostile/log | tail -n 5
 [ "$status" -lt 124 ] || [ "$status" -gt 125 ] || fail "the liar's monitor ended with $status"
 grep -q "100000 lies" /tmp/hostile/log || fail "the liar did not come to its end"
-grep -q "stayed as it was" /tmp/hostile/log || fail "a page was changed that is only read"
+grep -q "only read stayed as it was" /tmp/hostile/log || fail "a page was changed that is only read"
+grep -q "its own code stayed as it was" /tmp/hostile/log || fail "a kernel has changed its own code"
 if grep -q panicked /tmp/hostile/log; then fail "the liar's monitor panicked"; fi
 rm -rf /tmp/hostile
 goes_on "beside a liar"
