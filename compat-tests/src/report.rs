@@ -23,6 +23,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     pub native: Option<Duration>,
     pub hosted: Option<Duration>,
+    /// How many lines of the native run say that a clause holds.
+    pub checks: usize,
 }
 
 impl Outcome {

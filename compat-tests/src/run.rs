@@ -40,6 +40,21 @@ struct Seen {
 
 /// Runs the chosen cases; true if all went as expected.
 pub fn run(args: &RunArgs) -> Result<bool> {
+    let Some(outcomes) = outcomes(args)? else { return Ok(true) };
+    if let Some(path) = &args.json {
+        report::write_json(path, &outcomes)?;
+    }
+    Ok(report::summary(&outcomes))
+}
+
+/// Whether any case is chosen.
+pub(crate) fn any(args: &RunArgs) -> Result<bool> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    Ok(case::discover(args.cases.as_ref().unwrap_or(&root))?.iter().any(|case| chosen(case, args)))
+}
+
+/// What the chosen cases showed; none if they are only listed.
+pub(crate) fn outcomes(args: &RunArgs) -> Result<Option<Vec<Outcome>>> {
     let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = args.cases.clone().unwrap_or_else(|| crate_dir.join("cases"));
     // Cases run in folders of their own: a relative path would lead nowhere from there.
@@ -58,7 +73,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
     }
     if args.list {
         cases.iter().for_each(|case| println!("{}", case.name));
-        return Ok(true);
+        return Ok(None);
     }
     fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     let offshoot = match &args.offshoot {
@@ -74,11 +89,7 @@ pub fn run(args: &RunArgs) -> Result<bool> {
         patience: args.patience.max(1),
         lenient: args.lenient,
     };
-    let outcomes = run_all(&session, &cases, args.jobs.max(1));
-    if let Some(path) = &args.json {
-        report::write_json(path, &outcomes)?;
-    }
-    Ok(report::summary(&outcomes))
+    Ok(Some(run_all(&session, &cases, args.jobs.max(1))))
 }
 
 fn chosen(case: &Case, args: &RunArgs) -> bool {
@@ -108,8 +119,13 @@ fn run_all(session: &Session, cases: &[Case], jobs: usize) -> Vec<Outcome> {
 
 impl Session {
     fn judge(&self, case: &Case) -> Outcome {
-        let mut outcome =
-            Outcome { name: case.name.clone(), verdict: Verdict::Pass, native: None, hosted: None };
+        let mut outcome = Outcome {
+            name: case.name.clone(),
+            verdict: Verdict::Pass,
+            native: None,
+            hosted: None,
+            checks: 0,
+        };
         let found =
             self.compare(case, &mut outcome).unwrap_or_else(|error| Verdict::Fail(format!("{error:#}")));
         // Expectations speak of hosted runs only: a native failure is the case's own fault.
@@ -133,6 +149,8 @@ impl Session {
         let program = compile::program(case, &self.out)?;
         let native = self.native(case, &program)?;
         outcome.native = Some(native.finished.took);
+        outcome.checks =
+            native.finished.stdout.split(|b| *b == b'\n').filter(|line| line.starts_with(b"ok ")).count();
         if native.finished.timed_out || native.finished.status != case.header.exit {
             return Ok(Verdict::Unfit(format!(
                 "invalid case: fails natively\n{}",

@@ -113,7 +113,7 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("xtask: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<compat_tests::suites::Misuse>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -10,9 +10,12 @@ mod bash;
 mod build;
 mod busybox;
 mod expected;
+#[cfg(test)]
+mod hang_tests;
 mod job;
 mod judge;
 mod options;
+pub mod own;
 mod place;
 mod posix;
 mod python;
@@ -21,7 +24,7 @@ mod session;
 
 pub use job::{Job, Outcome, Reading, Seen};
 pub use judge::{Record, Verdict};
-pub use options::{Options, PlatformArg};
+pub use options::{Misuse, Options, PlatformArg};
 pub use place::{Here, namespaces};
 pub use session::run;
 
@@ -46,6 +49,11 @@ pub struct Suite {
     pub jobs: Vec<Job>,
     /// What cannot be run, by area and name, with the reason.
     pub skipped: Vec<(String, String, String)>,
+}
+
+/// The names of all suites.
+pub fn names() -> Vec<&'static str> {
+    ALL.iter().map(|(name, _)| *name).collect()
 }
 
 /// How a suite gets ready.

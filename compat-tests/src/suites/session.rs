@@ -25,10 +25,7 @@ pub fn run(
     here: &Here,
     each: &mut dyn FnMut(&Results, &str) -> Result<()>,
 ) -> Result<Results> {
-    let names: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
-    if let Some(unknown) = options.suite.iter().find(|name| !names.contains(&name.as_str())) {
-        bail!("there is no suite `{unknown}`; there are: {}", names.join(", "));
-    }
+    options.check(&super::names())?;
     let reused =
         options.reuse_native.as_deref().map(report::json::read_native).transpose()?.unwrap_or_default();
     TempDir::sweep(&env::temp_dir());
@@ -53,9 +50,7 @@ pub fn run(
         }
     }
     if results.records.is_empty() {
-        bail!(
-            "no test matches; `--filter` looks for a part of a command's name, such as pthread_join or test_os"
-        );
+        return Err(options.nothing_chosen().into());
     }
     Ok(results)
 }

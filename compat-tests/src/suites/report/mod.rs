@@ -105,6 +105,12 @@ impl Results {
         self.suites.push(Ran { name, title, version: suite.version.clone(), whole, counts, jobs });
     }
 
+    /// Takes what another run on the same platform showed.
+    pub fn add(&mut self, other: Results) {
+        self.suites.extend(other.suites);
+        self.records.extend(other.records);
+    }
+
     /// The same of one suite only.
     pub fn only(&self, suite: &str) -> Results {
         Results {
