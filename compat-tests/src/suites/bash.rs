@@ -15,8 +15,21 @@ pub const NAME: &str = "bash";
 const PORT: &str = include_str!("../../suites/compat-bash/port.toml");
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// The tests write beside themselves.
-const RUN: &str = "cp -r /suite/tests /work/tests && cd /work/tests && exec sh \"./$1\"";
+/// Runs a script in a copy of the tests, which write beside themselves; as an ordinary user and on a terminal, as they want
+/// it. (Where a user runs the native side there is no other user in its namespace.)
+const RUN: &str = include_str!("bash.sh");
+/// The locales that they ask for, as glibc names their folders, with the names of their sources.
+const LOCALES: [(&str, &str, &str); 6] = [
+    ("en_US.utf8", "en_US", "UTF-8"),
+    ("de_DE.utf8", "de_DE", "UTF-8"),
+    ("fr_FR.iso88591", "fr_FR", "ISO-8859-1"),
+    ("ja_JP.sjis", "ja_JP", "SHIFT_JIS"),
+    ("zh_TW.big5", "zh_TW", "BIG5"),
+    ("zh_HK.big5hkscs", "zh_HK", "BIG5-HKSCS"),
+];
+/// What building bash leaves beside the tests, and what stands for it: some of them want long texts.
+const TEXTS: [(&str, &str); 3] =
+    [("y.tab.c", "y.tab.c"), ("config.h.in", "config.h"), ("version.c", "version.h")];
 /// Programs that the tests call, from the sources' support folder.
 const HELPERS: [&str; 4] = ["printenv", "recho", "xcase", "zecho"];
 /// Scripts that run others.
@@ -37,7 +50,7 @@ const SHORT: [&str; 8] = [
 pub fn prepare(cache: &Cache, progress: &Progress) -> Result<Suite> {
     let source = open_source("bash", cache, progress)?;
     let root = build::root(cache, "compat-bash", PORT, progress)?;
-    let built = Built::open(cache, NAME, &source.version)?;
+    let built = Built::open(cache, NAME, &format!("{}.3", source.version))?;
     let tests = built.path.join("tests");
     if !built.done {
         build::copy(&source.path.join("tests"), &built.path)?;
@@ -47,6 +60,16 @@ pub fn prepare(cache: &Cache, progress: &Progress) -> Result<Suite> {
         for helper in HELPERS {
             let file = source.path.join("support").join(format!("{helper}.c"));
             build::compile(&[&file], &tests.join(helper), &options)?;
+        }
+        let texts = built.path.join("texts");
+        fs::create_dir_all(&texts).with_context(|| format!("cannot make {}", texts.display()))?;
+        for (from, to) in TEXTS {
+            build::copy(&source.path.join(from), &texts.join(to))?;
+        }
+        let locales = built.path.join("locales");
+        fs::create_dir_all(&locales).with_context(|| format!("cannot make {}", locales.display()))?;
+        for (name, language, charset) in LOCALES {
+            build::locale(root.path(), language, charset, &locales.join(name))?;
         }
         built.finish()?;
     }
@@ -69,8 +92,13 @@ pub fn prepare(cache: &Cache, progress: &Progress) -> Result<Suite> {
 }
 
 fn job(script: &str) -> Job {
-    let pairs = [("THIS_SH", "/bin/bash"), ("BUILD_DIR", "/work"), ("BASH_TSTOUT", "/tmp/test-output")];
-    let path = ("PATH", ".:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    let pairs = [
+        ("THIS_SH", "/bin/bash"),
+        ("BUILD_DIR", "/work"),
+        ("BASH_TSTOUT", "/tmp/test-output"),
+        ("HOME", "/work"),
+    ];
+    let path = ("PATH", "/work/tests:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     Job {
         area: "tests".to_owned(),
         name: script.to_owned(),

@@ -67,6 +67,22 @@ pub fn compile(sources: &[&Path], program: &Path, options: &[&str]) -> Result<()
     Ok(())
 }
 
+/// Makes a locale of the sources that a root has.
+pub fn locale(root: &Path, language: &str, charset: &str, to: &Path) -> Result<()> {
+    let mut command = Command::new("localedef");
+    command.args(["--no-archive", "--force", "-i", language, "-f", charset]).arg(to).stdin(Stdio::null());
+    let output =
+        command.env("I18NPATH", root.join("usr/share/i18n")).output().context("cannot run localedef")?;
+    // Warnings make it end with 1, though the locale is there.
+    if !to.is_dir() {
+        bail!(
+            "no locale {language}: {}",
+            String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("")
+        );
+    }
+    Ok(())
+}
+
 /// Does `work` for all items, a few at once, and gives the failures with their place in the list.
 pub fn each<T: Sync>(
     items: &[T],
