@@ -9,7 +9,7 @@ for s in HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM; 
 yes 2>/dev/null | head -1 > /dev/null; echo "${PIPESTATUS[0]}"
 set -e; (false; echo "not reached") || echo "status in a list"; set +e
 timeout 0.05 sleep 5; echo "timeout: $?"; timeout -s KILL 0.05 sleep 5; echo "timeout -s KILL: $?"
-env -i /bin/sh -c 'echo "${HOME-none}"'; env A=1 sh -c 'echo $A'; A=2 sh -c 'echo $A'; nice -n 5 nice
+env -i /bin/sh -c 'echo "${HOME-none}"'; env A=1 sh -c 'echo $A'; A=2 sh -c 'echo $A'; [ "$(nice -n 5 nice)" -gt "$(nice)" ] && echo nicer
 sh -c 'exec sh -c "exec sh -c \"exit 33\""'; echo $?
 bash -c 'echo to stderr >&2; exit 2' 2>&1; echo $?
 exec bash -c 'exit 3'
