@@ -1,6 +1,7 @@
 //! busybox's testsuite, from Debian's source package, against the busybox of Debian's binary package.
 //!
-//! One job for each applet: its `.tests` script, and the old-style tests in the folder of its name.
+//! One job for each applet: its `.tests` script, and the old-style tests in the folder of its name. One for each folder of
+//! the tests of ash, which lie apart.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,23 +23,36 @@ const LIMIT: Duration = Duration::from_secs(300);
 const RUN: &str = "cp -r /suite/testsuite /work/testsuite && mkdir /work/bin && cp /usr/bin/busybox /work/bin && \
     cp /suite/config /work/bin/.config && cd /work/testsuite && bindir=/work/bin exec ./runtest -v \"$1\"";
 
-/// What needs the whole source tree, which is no matter of compatibility.
-const LEFT_OUT: [&str; 1] = ["all_sourcecode"];
+/// The tests of ash.
+const RUN_ASH: &str = include_str!("ash.sh");
+/// Programs that they call.
+const ASH_HELPERS: [&str; 3] = ["printenv", "recho", "zecho"];
+
+/// What needs the whole source tree, which is no matter of compatibility, and a script that ends before its first test.
+const LEFT_OUT: [&str; 2] = ["all_sourcecode", "ash"];
 /// The applets of the short part.
-const SHORT: [&str; 8] = ["ash", "cp", "find", "grep", "ls", "mv", "tail", "xargs"];
+const SHORT: [&str; 8] = ["ash-arith", "cp", "find", "grep", "ls", "mv", "tail", "xargs"];
 
 /// Fetches it, and compiles its helper.
 pub fn prepare(cache: &Cache, progress: &Progress) -> Result<Suite> {
     let source = open_source("busybox", cache, progress)?;
     let root = build::root(cache, "compat-busybox", PORT, progress)?;
-    let built = Built::open(cache, NAME, &source.version)?;
+    let built = Built::open(cache, NAME, &format!("{}.2", source.version))?;
     if !built.done {
         build::copy(&source.path.join("testsuite"), &built.path)?;
         build::copy(&source.path.join("debian/config/pkg/deb"), &built.path.join("config"))?;
         build::compile(&[&source.path.join("scripts/echo.c")], &built.path.join("echo-ne"), &[])?;
+        build::copy(&source.path.join("shell/ash_test"), &built.path)?;
+        let tests = built.path.join("ash_test");
+        for helper in ASH_HELPERS {
+            build::compile(&[&tests.join(format!("{helper}.c"))], &tests.join(helper), &[])?;
+        }
         built.finish()?;
     }
-    let jobs = applets(&built.path.join("testsuite"))?.iter().map(|applet| job(applet)).collect();
+    let mut jobs: Vec<Job> =
+        applets(&built.path.join("testsuite"))?.iter().map(|applet| job(applet, applet, RUN)).collect();
+    let folders = ash_folders(&built.path.join("ash_test"))?;
+    jobs.extend(folders.iter().map(|folder| job("ash", folder, RUN_ASH)));
     Ok(Suite {
         name: NAME,
         title: "busybox's testsuite",
@@ -48,6 +62,12 @@ pub fn prepare(cache: &Cache, progress: &Progress) -> Result<Suite> {
         jobs,
         skipped: Vec::new(),
     })
+}
+
+fn ash_folders(tests: &Path) -> Result<BTreeSet<String>> {
+    let entries = fs::read_dir(tests).with_context(|| format!("cannot read {}", tests.display()))?.flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    Ok(names.filter(|name| name.starts_with("ash-")).collect())
 }
 
 fn applets(tests: &Path) -> Result<BTreeSet<String>> {
@@ -64,15 +84,15 @@ fn applets(tests: &Path) -> Result<BTreeSet<String>> {
     Ok(applets)
 }
 
-fn job(applet: &str) -> Job {
+fn job(area: &str, name: &str, run: &str) -> Job {
     Job {
-        area: applet.to_owned(),
-        name: applet.to_owned(),
-        command: ["/bin/sh", "-c", RUN, "sh", applet].map(str::to_owned).to_vec(),
+        area: area.to_owned(),
+        name: name.to_owned(),
+        command: ["/bin/sh", "-c", run, "sh", name].map(str::to_owned).to_vec(),
         workdir: "/work".to_owned(),
         env: vec![("ECHO".to_owned(), "/suite/echo-ne".to_owned())],
         limit: LIMIT,
         reading: Reading::Lines,
-        short: SHORT.contains(&applet),
+        short: SHORT.contains(&name),
     }
 }

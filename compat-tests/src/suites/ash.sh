@@ -1,0 +1,16 @@
+# Runs one folder of ash's tests and tells of each as the other scripts of the testsuite do. Argument: the folder.
+set -e
+cp -r /suite/ash_test /work/ash_test
+cd /work/ash_test
+cp /usr/bin/busybox ash
+cp /suite/config .config
+sh ./run-all "$1" | while IFS= read -r line; do
+    case $line in
+    *": ok" | *":ok") echo "PASS: ${line%:*}" ;;
+    *": fail" | *":fail")
+        name=${line%:*}
+        echo "FAIL: $name"
+        cat "$(echo "$name" | sed 's:/:-:').fail"
+        ;;
+    esac
+done
