@@ -40,6 +40,11 @@ impl Clone {
     pub fn is_of(&self, parent: u32) -> bool {
         self.parent == parent
     }
+
+    /// How many frames it may copy.
+    pub fn frames(&self) -> usize {
+        self.count as usize
+    }
 }
 
 impl Wish {

@@ -205,6 +205,7 @@ impl Host {
                 None => self.retire(id, Ended::Killed(SIGKILL)),
             }
         }
+        self.check();
         self.broken
     }
 

@@ -136,6 +136,9 @@ impl Grants for FakeGrants {
             .with(self.domain, |d| !d.mapped.contains(&gref) && d.entries.remove(&gref).is_some())
             .unwrap_or(true)
     }
+    fn in_use(&self) -> usize {
+        self.fake.with(self.domain, |d| d.entries.len()).unwrap_or(0)
+    }
     fn is_mapped(&self, gref: u32) -> bool {
         self.fake.with(self.domain, |d| d.mapped.contains(&gref)).unwrap_or(false)
     }

@@ -165,6 +165,12 @@ impl Holder {
         self.collect();
     }
 
+    /// References that have ended and are still mapped, and all that are in use.
+    pub fn grants(&self) -> (usize, usize) {
+        let state = self.state.borrow();
+        (state.stuck.len(), state.grants.in_use())
+    }
+
     /// Looks again at references whose users had them mapped.
     pub fn collect(&self) {
         let freed = self.state.borrow_mut().collect();

@@ -74,6 +74,8 @@ pub struct Host {
     /// As many of them have waited since the last look.
     waited: usize,
     pub(super) memory: Memory,
+    /// The books were found to be wrong, and that was told.
+    pub(super) wrong: bool,
     pub(super) next_look: Instant,
     /// The holder is gone, and the family with it.
     pub(super) broken: bool,
@@ -116,6 +118,7 @@ impl Host {
             renames: VecDeque::new(),
             waited: 0,
             memory: Memory::default(),
+            wrong: false,
             next_look: Instant::now(),
             broken: false,
             max_frames,
@@ -357,6 +360,11 @@ impl Host {
         let granted = self.domains.get(&id)?.granted.len();
         let status = self.hyper.list().ok()?.into_iter().find(|s| s.domain == id)?;
         Some((status, granted))
+    }
+
+    /// The shells of the pool.
+    pub(super) fn pooled(&self) -> impl Iterator<Item = u32> {
+        self.pool.iter().map(|(id, _)| *id)
     }
 
     /// Takes the shell out of the pool if it is there.

@@ -5,6 +5,7 @@
 //! domain that owns the pages of regions, `pages` and `file_pages` what those pages hold; `door` and `serve` what members
 //! ask for; `tokens` and `clone` copy-on-write; `host` the domains and the pool of shells; `end` how they go.
 
+mod check;
 mod clone;
 mod crash;
 mod domain;

@@ -233,6 +233,9 @@ impl Grants for GrantTable {
     fn end(&mut self, gref: u32) -> bool {
         GrantTable::end(self, GrantRef(gref))
     }
+    fn in_use(&self) -> usize {
+        GrantTable::in_use(self)
+    }
     fn is_mapped(&self, gref: u32) -> bool {
         GrantTable::is_mapped(self, GrantRef(gref))
     }

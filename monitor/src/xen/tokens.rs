@@ -60,6 +60,11 @@ impl Tokens {
         held.into_iter().filter_map(|token| self.release(token, holder)).collect()
     }
 
+    /// All of them: number, owner, holders.
+    pub fn all(&self) -> impl Iterator<Item = (u64, u32, &BTreeSet<u32>)> {
+        self.map.iter().map(|(token, t)| (*token, t.owner, &t.holders))
+    }
+
     /// True while somebody may want frames of `owner`.
     pub fn is_wanted(&self, owner: u32) -> bool {
         self.map.values().any(|t| t.owner == owner)

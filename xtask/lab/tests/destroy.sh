@@ -9,7 +9,7 @@ within 60 more_rounds 0 || fail "the family does not start"
 done=0
 while [ "$done" -lt 100 ]; do
     list=$(members razed)
-    for i in 1 2 3; do
+    for i in 1 2 3 4 5; do
         # shellcheck disable=SC2086
         one=$(any $list) && xl destroy "$one" 2>/dev/null && done=$((done + 1))
     done

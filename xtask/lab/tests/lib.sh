@@ -48,6 +48,7 @@ stop() {
     wait "$family"
     status=$?
     family=
+    said 'the books of domains and frames are wrong' && fail "an invariant does not hold"
     [ "$status" = 143 ] || fail "the family ended with $status, not 143"
 }
 

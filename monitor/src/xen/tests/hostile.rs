@@ -172,6 +172,7 @@ fn a_hundred_thousand_lies_harm_nobody() {
         if n % LOOK == 0 {
             g.look();
             g.honest();
+            assert_eq!(g.host().inconsistency(), None);
             g.nothing_is_given_away(&liar);
         }
     }
