@@ -18,6 +18,7 @@ const KEPT: &str = "compat-results";
 
 /// Builds, runs and tells; true if all went as expected.
 pub fn run(repo: &Repo, options: &Options, page: bool) -> Result<bool> {
+    compat_tests::inherited::close_on_exec();
     let mut names = suites::names();
     names.push(own::NAME);
     options.check(&names)?;

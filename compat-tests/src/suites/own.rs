@@ -8,7 +8,7 @@ use super::report::{Ran, Results};
 use super::{Options, Outcome, PlatformArg, Record, Verdict};
 use crate::args::RunArgs;
 use crate::report as cases;
-use crate::{inherited, run};
+use crate::run;
 
 /// Its name on the command line.
 pub const NAME: &str = "cases";
@@ -35,8 +35,6 @@ pub fn run(options: &Options, offshoot: &Path, out: &Path) -> Result<Option<Resu
     if !run::any(&args)? {
         return Ok(None);
     }
-    // Cases count descriptors.
-    inherited::close_on_exec();
     let outcomes = run::outcomes(&args)?.unwrap_or_default();
     let mut results = Results::new(options.platform.name());
     let checks: usize = outcomes.iter().map(|outcome| outcome.checks).sum();

@@ -2,9 +2,16 @@
 method to /out/records. Arguments: the module, its time limit in seconds, names."""
 
 import faulthandler
+import importlib
 import json
 import sys
 import unittest
+
+
+# Classes that hang natively on a machine like this and would keep those after them from being run.
+LEFT_OUT = {
+    ("test_socket", "ThreadedVSOCKSocketStreamTest"): "it waits for ever for a hypervisor that carries AF_VSOCK",
+}
 
 
 class Records(unittest.TextTestResult):
@@ -79,6 +86,9 @@ if __name__ == "__main__":
         support.use_resources.append("network")
     support.verbose = 1
     whole = "test." + MODULE
+    for (module, name), reason in LEFT_OUT.items():
+        if module == MODULE and hasattr(importlib.import_module(whole), name):
+            unittest.skip(reason)(getattr(importlib.import_module(whole), name))
     suite = unittest.defaultTestLoader.loadTestsFromNames([f"{whole}.{name}" for name in names] or [whole])
     runner = unittest.TextTestRunner(verbosity=2, resultclass=Records)
     sys.exit(0 if runner.run(suite).wasSuccessful() else 1)
