@@ -14,7 +14,7 @@ use protocol::xen::{
 
 use crate::boot::Pages;
 use crate::interface::GrantCopy;
-use crate::layout::{SNAPSHOT, direct, frame_of};
+use crate::layout::{KERNEL_END, SNAPSHOT, frame_of};
 use crate::snapshot::{self, Snapshot};
 
 use crate::context::CONTEXTS;
@@ -111,7 +111,7 @@ extern "C" fn ask(rsp: usize, asked: &mut Asked) -> i64 {
     if count * size_of::<FrameRange>() > REQUEST_DATA_LEN {
         return -i64::from(Errno::EAGAIN.0);
     }
-    let args = [(*slot).into(), (*root).into(), rsp as u64, count as u64, SNAPSHOT.0.into()];
+    let args = [(*slot).into(), (*root).into(), rsp as u64, count as u64, SNAPSHOT.0.into(), copy.frames()];
     door::ask(ASK_CLONE, &args)
 }
 
@@ -155,34 +155,35 @@ pub fn pull(command: &Exchange) -> ! {
         TOKEN.0.get().cast::<u64>().write(token);
         &mut *OPS.0.get().cast::<[GrantCopy; COPIES]>()
     };
-    // What lies between the ranges was not worth copying, but is in use.
-    let end = ranges().filter(|range| !range.is_app()).map(|range| range.gfn + range.len()).max();
+    // What lies between the ranges was not worth copying, but is in use. Behind it is room for the parent's copy.
+    let kernel = || ranges().filter(|range| !range.is_app());
+    let place = kernel().map(|range| range.gfn + range.len()).max().unwrap_or(0) as u32;
     let mut gfns = [0; hot::MOST];
     let mut n = 0;
     for (gfn, range) in gfns.iter_mut().zip(ranges().filter(FrameRange::is_app)) {
         *gfn = range.gfn;
         n += 1;
     }
-    if !kmem::populate_to(end.unwrap_or(0) as u32) || hypercall::populate(&gfns[..n]) < n {
+    let room = place + pages.copied <= KERNEL_END && kmem::populate_to(place + pages.copied);
+    if !room || hypercall::populate(&gfns[..n]) < n {
         panic::die(format_args!("no memory for a clone's kernel"));
     }
+    let copied = (place..place + pages.copied).map(u64::from);
+    let frames = gfns[..n].iter().copied().chain(copied);
     n = 0;
-    for range in ranges().filter(|range| !range.is_zero()) {
-        for gfn in range.gfn..range.gfn + range.len() {
-            if n == COPIES {
-                copy(&mut ops[..n]);
-                n = 0;
-            }
-            ops[n] = hypercall::whole_page(parent as u32, gref as u32, gfn as u32);
-            gref += 1;
-            n += 1;
+    for gfn in frames {
+        if n == COPIES {
+            copy(&mut ops[..n]);
+            n = 0;
         }
+        ops[n] = hypercall::whole_page(parent as u32, gref as u32, gfn as u32);
+        gref += 1;
+        n += 1;
     }
     copy(&mut ops[..n]);
-    for range in ranges().filter(FrameRange::is_zero) {
-        let start = direct(range.gfn as u32) as *mut u8;
-        // SAFETY: frames of the kernel to be, which this code does not use; they lie in a row in the direct map.
-        unsafe { start.write_bytes(0, range.len() as usize * PAGE_SIZE) };
+    // SAFETY: frames of the kernel to be, which this code does not use; the copy lies behind them.
+    if !unsafe { snapshot::unpack(place, pages.copied, kernel()) } {
+        panic::die(format_args!("the parent's copy of its kernel ends too early"));
     }
     door::ask(ASK_PULLED, &[]);
     // SAFETY: the parent's tables map the kernel as ours do; its stack ends in `fork_point`'s frame.

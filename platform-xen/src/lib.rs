@@ -47,6 +47,7 @@ pub mod kmem;
 pub mod layout;
 #[cfg(not(test))]
 pub mod memory;
+mod packed;
 #[cfg(not(test))]
 pub mod panic;
 #[cfg(not(test))]

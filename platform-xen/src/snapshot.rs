@@ -4,16 +4,14 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use abi::mm::PAGE_SIZE;
-use protocol::xen::{ASK_SETTLED, FRAMES_ZERO, FrameRange};
+use protocol::xen::{ASK_SETTLED, FrameRange};
 
-use crate::layout::{SNAPSHOT, direct};
+use crate::layout::{SNAPSHOT, direct, frame_of};
+use crate::packed::{self, MOST, WORDS};
 use crate::{door, hypercall, space};
 
-/// After so many ranges zeroes are copied like all else: ranges are named in a place of limited size.
-const RANGES: u32 = 512;
 /// Frames populated at a time.
-const AHEAD: usize = 64;
-const WORDS: usize = PAGE_SIZE / 8;
+const AHEAD: usize = 16;
 
 /// Numbers from the first to here have frames. A domain's own.
 #[unsafe(link_section = ".bss.shell")]
@@ -26,9 +24,9 @@ const NOBODY: u64 = 0;
 
 /// A copy in the making: ranges are told as they come.
 pub struct Snapshot {
-    next: u32,
+    /// Where the next page's record goes.
+    next: usize,
     open: FrameRange,
-    told: u32,
 }
 
 /// Waits until no clone copies any more, and begins.
@@ -40,7 +38,7 @@ pub fn begin() -> Snapshot {
         door::ask(ASK_SETTLED, &[]);
         COPIER.store(NOBODY, Ordering::Relaxed);
     }
-    Snapshot { next: SNAPSHOT.0, open: FrameRange::default(), told: 0 }
+    Snapshot { next: direct(SNAPSHOT.0), open: FrameRange::default() }
 }
 
 /// The clone of this token was made of the copy.
@@ -60,24 +58,18 @@ fn page(frame: u32) -> *mut [u64; WORDS] {
 impl Snapshot {
     /// Adds a frame of the kernel; false when there is no memory.
     pub fn add(&mut self, frame: u32, tell: &mut dyn FnMut(FrameRange)) -> bool {
-        // SAFETY: a frame in use, mapped for good.
-        let zero = self.told < RANGES && unsafe { &*page(frame) }.iter().all(|word| *word == 0);
-        let kind = if zero { FRAMES_ZERO } else { 0 };
-        let follows = u64::from(frame) == self.open.gfn + self.open.len();
-        if self.open.is_empty() || !follows || self.open.is_zero() != zero {
+        if u64::from(frame) != self.open.gfn + self.open.len() {
             self.end(tell);
-            self.open = FrameRange { gfn: frame.into(), count: kind };
+            self.open.gfn = frame.into();
         }
         self.open.count += 1;
-        if zero {
-            return true;
-        }
-        if !has_frame(self.next) {
+        if !has_frame(frame_of(self.next + MOST * 8)) {
             return false;
         }
-        // SAFETY: both are mapped for good, and the copy's frame is nobody else's.
-        unsafe { core::ptr::copy_nonoverlapping(page(frame), page(self.next), 1) };
-        self.next += 1;
+        // SAFETY: 1. both are mapped for good, the record's place as far as `has_frame` was asked; 2. the copy's frames are
+        // nobody else's.
+        let words = unsafe { packed::pack(&*page(frame), &mut *(self.next as *mut [u64; MOST])) };
+        self.next += words * 8;
         true
     }
 
@@ -85,10 +77,30 @@ impl Snapshot {
     pub fn end(&mut self, tell: &mut dyn FnMut(FrameRange)) {
         if !self.open.is_empty() {
             tell(self.open);
-            self.told += 1;
         }
         self.open = FrameRange::default();
     }
+
+    /// How many frames it takes.
+    pub fn frames(&self) -> u64 {
+        (self.next - direct(SNAPSHOT.0)).div_ceil(PAGE_SIZE) as u64
+    }
+}
+
+/// Fills the frames of ranges from a copy, which begins at a frame and takes so many; false when it ends too early.
+///
+/// # Safety
+/// All these frames are the domain's, nobody uses them, and those of the ranges are not those of the copy.
+pub unsafe fn unpack(copy: u32, count: u32, ranges: impl Iterator<Item = FrameRange>) -> bool {
+    // SAFETY: the caller's; frames in a row lie in a row in the direct map.
+    let mut records =
+        unsafe { core::slice::from_raw_parts(direct(copy) as *const u64, count as usize * WORDS) };
+    for gfn in ranges.flat_map(|range| range.gfn..range.gfn + range.len()) {
+        // SAFETY: the caller's.
+        let Some(words) = packed::unpack(records, unsafe { &mut *page(gfn as u32) }) else { return false };
+        records = &records[words..];
+    }
+    true
 }
 
 /// Sees to it that a number has a frame.

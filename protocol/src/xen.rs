@@ -98,9 +98,9 @@ pub const ASK_FRAMES: u32 = 4;
 /// No frame of this token is wanted any more: args = token.
 pub const ASK_DROP: u32 = 5;
 /// Clone me into the shell that was prepared for a slot: args = slot, root page table's gfn, stack pointer to resume at,
-/// count, first frame of the copy; data = [`FrameRange`]s that the child is to have before it runs. What is neither zero nor
-/// the app's lies in the copy, in the order of the ranges. Answered at once: ret = the token under which the child knows the
-/// rest of this member's memory. The copy must stay as it is until [`NOTICE_PULLED`].
+/// count, first frame of the copy, frames of the copy; data = [`FrameRange`]s that the child is to have before it runs. What
+/// is not the app's is in the copy, for the child to take out of it. Answered at once: ret = the token under which the child
+/// knows the rest of this member's memory. The copy must stay as it is until [`NOTICE_PULLED`].
 pub const ASK_CLONE: u32 = 6;
 /// A fresh clone has copied what [`DO_CLONE`] named. Answered at once; the grants are then gone.
 pub const ASK_PULLED: u32 = 7;
@@ -123,8 +123,8 @@ pub const ASK_RING: u32 = 14;
 /// Start the kernel: the identity and the program are in the control region. Data = [`StartPages`].
 pub const DO_START: u32 = 1;
 /// Become a clone: args = parent's domain id, first grant reference, count of ranges, root page table's gfn, stack pointer,
-/// token of the rest of the parent's memory. Data = [`StartPages`], then the [`FrameRange`]s; frame i of all ranges that are
-/// not zeroes has grant reference first + i.
+/// token of the rest of the parent's memory. Data = [`StartPages`], then the [`FrameRange`]s. The references are those of the
+/// app's frames, in the order of the ranges, and of the frames of the copy.
 pub const DO_CLONE: u32 = 2;
 /// Nobody needs you: shut down.
 pub const DO_QUIT: u32 = 3;
@@ -149,29 +149,22 @@ pub struct PageGrant {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct FrameRange {
     pub gfn: u64,
-    /// How many, and one of the marks below.
+    /// How many, and the mark below.
     pub count: u64,
 }
 
-/// [`FrameRange::count`]: the frames hold zeroes, and are not copied.
-pub const FRAMES_ZERO: u64 = 1 << 63;
 /// [`FrameRange::count`]: frozen frames of the app, copied from where they are.
 pub const FRAMES_APP: u64 = 1 << 62;
 
 impl FrameRange {
     /// How many frames.
     pub const fn len(&self) -> u64 {
-        self.count & !(FRAMES_ZERO | FRAMES_APP)
+        self.count & !FRAMES_APP
     }
 
     /// True when it names none.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// True for zeroes.
-    pub const fn is_zero(&self) -> bool {
-        self.count & FRAMES_ZERO != 0
     }
 
     /// True for frames of the app.
@@ -194,6 +187,8 @@ pub const START_MONITOR: u64 = 2;
 pub struct StartPages {
     pub slot: u32,
     pub own_events: u32,
+    /// Of a clone: frames of the parent's copy.
+    pub copied: u32,
 }
 
 /// A notice of the monitor: kind and argument (u64 each).

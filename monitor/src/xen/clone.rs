@@ -30,8 +30,9 @@ pub(super) struct Wish {
     pub slot: u32,
     pub root: u64,
     pub stack: u64,
-    /// First frame of the parent's copy.
+    /// First frame of the parent's copy, and how many it has.
     pub copy: u64,
+    pub copied: u64,
     pub ranges: Vec<FrameRange>,
 }
 
@@ -50,21 +51,15 @@ impl Clone {
 impl Wish {
     /// The frames to be granted, in order; none when there are too many, or when they are none of a domain's.
     fn frames(&self) -> Option<Vec<u64>> {
-        let total = self.ranges.iter().try_fold(0u64, |sum, r| sum.checked_add(r.len()))?;
+        let sum = |sum: u64, range: &FrameRange| sum.checked_add(range.len());
+        let total = self.ranges.iter().try_fold(self.copied, sum)?;
         let ends = || self.ranges.iter().map(|r| r.gfn.checked_add(r.len()));
         let last = ends().collect::<Option<Vec<u64>>>()?.into_iter().max()?;
-        if total == 0 || total > MOST || last.max(self.copy) > u64::from(u32::MAX) - MOST {
+        if total > MOST || last.max(self.copy) > u64::from(u32::MAX) - MOST {
             return None;
         }
-        let mut copied = self.copy..;
-        let mut frames = Vec::new();
-        for range in self.ranges.iter().filter(|r| !r.is_zero()) {
-            if range.is_app() {
-                frames.extend(range.gfn..range.gfn + range.len());
-            } else {
-                frames.extend(copied.by_ref().take(range.len() as usize));
-            }
-        }
+        let app = self.ranges.iter().filter(|r| r.is_app()).flat_map(|r| r.gfn..r.gfn + r.len());
+        let frames: Vec<u64> = app.chain(self.copy..self.copy + self.copied).collect();
         (!frames.is_empty()).then_some(frames)
     }
 }
@@ -81,7 +76,7 @@ impl Host {
         let frames = wish.frames().ok_or(Errno::EINVAL)?;
         let reserved = |d: &&Domain| matches!(d.role, Role::Reserved(place) if place.slot == wish.slot);
         let child = self.domains.values().find(reserved).map(|d| d.id).ok_or(Errno::EAGAIN)?;
-        let mut data = self.start_pages(child, events)?;
+        let mut data = self.start_pages(child, events, wish.copied as u32)?;
         data.extend_from_slice(wish.ranges.as_bytes());
         let owner = self.domains.get_mut(&parent).ok_or(Errno::EAGAIN)?;
         owner.end_grants([]);

@@ -281,7 +281,7 @@ impl Host {
         events: &Backing,
     ) -> Result<(), Errno> {
         self.settle(shell, Role::Member(place), control)?;
-        let data = self.start_pages(shell, events)?;
+        let data = self.start_pages(shell, events, 0)?;
         let domain = self.domains.get(&shell).ok_or(Errno::EAGAIN)?;
         if !domain.door.command(DO_START, [0; 6], &data) {
             return Err(Errno::EAGAIN);
@@ -330,13 +330,18 @@ impl Host {
     }
 
     /// The pages that a member needs in its slot, granted to the domain: [`StartPages`] and the references.
-    pub(super) fn start_pages(&mut self, shell: u32, events: &Backing) -> Result<Vec<u8>, Errno> {
+    pub(super) fn start_pages(
+        &mut self,
+        shell: u32,
+        events: &Backing,
+        copied: u32,
+    ) -> Result<Vec<u8>, Errno> {
         let domain = self.domains.get(&shell).ok_or(Errno::EAGAIN)?;
         let place = domain.role.place().ok_or(Errno::EINVAL)?;
         let events = events.pages().ok_or(Errno::EINVAL)?;
         let own = (events::slot_base(place.slot) / PAGE) as u64;
         let own_events = OWN_EVENTS as u32;
-        let mut data = StartPages { slot: place.slot, own_events }.as_bytes().to_vec();
+        let mut data = StartPages { slot: place.slot, own_events, copied }.as_bytes().to_vec();
         self.grant_pages(shell, events, own..own + OWN_EVENTS, true, &mut data)?;
         Ok(data)
     }

@@ -237,7 +237,7 @@ fn ready(fam: &mut Family, id: u32) -> Said {
 
 /// `ASK_CLONE`: the token.
 fn clone(fam: &mut Family, id: u32, asked: &Asked) -> Result<u64, Errno> {
-    let [slot, root, stack, count, copy, _] = asked.args;
+    let [slot, root, stack, count, copy, copied] = asked.args;
     let Backend::Xen(host) = &mut fam.backend else { return Err(Errno::EINVAL) };
     let domain = host.domains.get(&id).ok_or(Errno::ESRCH)?;
     let Role::Member(place) = domain.role else { return Err(Errno::EACCES) };
@@ -250,7 +250,7 @@ fn clone(fam: &mut Family, id: u32, asked: &Asked) -> Result<u64, Errno> {
     let len = count.checked_mul(size_of::<FrameRange>() as u64).ok_or(Errno::EINVAL)?;
     let data = domain.door.data(len).ok_or(Errno::EINVAL)?;
     let ranges = list::<FrameRange>(&data);
-    let wish = Wish { slot, root, stack, copy, ranges };
+    let wish = Wish { slot, root, stack, copy, copied, ranges };
     let (child, token) = host.begin_clone(id, &wish, fam.events.backing())?;
     // It is a member from here on: should it not get its copy, the parent learns of its end as of any child's.
     fam.adopt(slot, Vm::Domain(child))?;

@@ -120,9 +120,9 @@ impl Guest {
         let ranges = [
             FrameRange { gfn: 0x5000, count: 1 | FRAMES_APP },
             FrameRange { gfn: 0x300, count: 3 },
-            FrameRange { gfn: 0x303, count: 9 | FRAMES_ZERO },
+            FrameRange { gfn: 0x310, count: 9 },
         ];
-        let token = self.ask(parent.2, ASK_CLONE, &[child.0.into(), 7, 8, 3, 0x9000], ranges.as_bytes());
+        let token = self.ask(parent.2, ASK_CLONE, &[child.0.into(), 7, 8, 3, 0x9000, 3], ranges.as_bytes());
         let mut command = Exchange::new_zeroed();
         self.door(child.2).read(COMMAND, command.as_mut_bytes());
         assert_eq!((command.state, command.op, command.args[0]), (POSTED, DO_CLONE, parent.2.into()));
@@ -283,7 +283,7 @@ fn a_clone_that_fails_is_told() {
     let first = g.first;
     let child = g.prepare(first);
     let ranges = [FrameRange { gfn: 0x300, count: 3 }];
-    let token = g.ask(first.2, ASK_CLONE, &[child.0.into(), 7, 8, 1, 0x9000], ranges.as_bytes());
+    let token = g.ask(first.2, ASK_CLONE, &[child.0.into(), 7, 8, 1, 0x9000, 3], ranges.as_bytes());
     assert!(token > 0);
     g.request(first, protocol::Op::ForkDone, &[child.1.into(), token as u64]);
     assert!(g.alive(child.1));
@@ -296,16 +296,16 @@ fn a_clone_that_fails_is_told() {
     let bad = [FrameRange { gfn: u64::MAX, count: 2 }];
     let child = g.prepare(first);
     assert_eq!(
-        errno(g.ask(first.2, ASK_CLONE, &[child.0.into(), 7, 8, 1, 0x9000], bad.as_bytes())),
+        errno(g.ask(first.2, ASK_CLONE, &[child.0.into(), 7, 8, 1, 0x9000, 3], bad.as_bytes())),
         Errno::EINVAL
     );
     g.fake.set_table(Some(2));
     assert_eq!(
-        errno(g.ask(first.2, ASK_CLONE, &[child.0.into(), 7, 8, 1, 0x9000], ranges.as_bytes())),
+        errno(g.ask(first.2, ASK_CLONE, &[child.0.into(), 7, 8, 1, 0x9000, 3], ranges.as_bytes())),
         Errno::ENOMEM
     );
     assert_eq!(
-        errno(g.ask(first.2, ASK_CLONE, &[first.0.into(), 7, 8, 1, 0x9000], ranges.as_bytes())),
+        errno(g.ask(first.2, ASK_CLONE, &[first.0.into(), 7, 8, 1, 0x9000, 3], ranges.as_bytes())),
         Errno::EACCES
     );
 }
