@@ -14,6 +14,7 @@ use xen_sys::{
 };
 
 use crate::interface::*;
+use crate::pool;
 
 /// 1 on AMD's CPUs (`vmmcall`), 0 on Intel's (`vmcall`).
 #[unsafe(no_mangle)]
@@ -94,6 +95,7 @@ pub fn is_short() -> bool {
 
 /// Gives frames to the given numbers; how many were given, from the first on.
 pub fn populate(gfns: &[u64]) -> usize {
+    pool::make_room(gfns.iter().copied());
     let arg = MemoryReservation {
         extent_start: gfns.as_ptr(),
         nr_extents: gfns.len() as u64,
@@ -143,6 +145,7 @@ pub fn map_shared_info() -> bool {
 /// # Safety
 /// The addresses are holes among the frame numbers, set aside for grants.
 pub unsafe fn map_grants(ops: &mut [MapGrantRef]) -> bool {
+    pool::make_room(ops.iter().map(|op| op.host_addr / PAGE_SIZE as u64));
     // SAFETY: the caller's.
     unsafe {
         call(__HYPERVISOR_grant_table_op, GNTTABOP_MAP_GRANT_REF, ops.as_mut_ptr() as u64, ops.len() as u64)

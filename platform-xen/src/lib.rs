@@ -51,6 +51,8 @@ mod packed;
 #[cfg(not(test))]
 pub mod panic;
 #[cfg(not(test))]
+mod pool;
+#[cfg(not(test))]
 pub mod random;
 #[cfg(not(test))]
 pub mod regions;

@@ -10,6 +10,7 @@ const RDRAND: u32 = 1 << 30;
 /// Attempts at a generator that is busy.
 const TRIES: u32 = 10;
 
+static HAS_RDRAND: spin::Once<bool> = spin::Once::new();
 static GENERATOR: spin::Mutex<Option<ChaCha20Rng>> = spin::Mutex::new(None);
 
 fn hardware(generator: bool) -> u64 {
@@ -32,8 +33,8 @@ fn hardware(generator: bool) -> u64 {
 /// Starts anew, as every member and every clone must.
 pub fn seed(entropy: &[u8; 32]) {
     let mut seed = *entropy;
-    // Asking the CPU is an exit to Xen.
-    let generator = __cpuid(1).ecx & RDRAND != 0;
+    // Asking the CPU is an exit to Xen. A clone has the same.
+    let generator = *HAS_RDRAND.call_once(|| __cpuid(1).ecx & RDRAND != 0);
     for part in seed.chunks_mut(8) {
         for (byte, more) in part.iter_mut().zip(hardware(generator).to_le_bytes()) {
             *byte ^= more;

@@ -57,6 +57,8 @@ pub struct Domain {
     pub settling: bool,
     /// Ports of others that were made for it to bind to: (domain, port).
     pub peers: Vec<(u32, u32)>,
+    /// Pages that Xen has for the tables of its frames.
+    pub pool: u32,
     /// How often it has asked for frames of ancestors.
     pub fetches: u32,
     /// What it has not been told yet, as the notice ring has it.

@@ -223,6 +223,9 @@ impl Hypervisor for Fake {
     fn bind(&self, domain: u32, _port: u32) -> Result<u32, Errno> {
         Ok(domain + 1000)
     }
+    fn set_pool(&self, _domain: u32, _pages: u32) -> Result<(), Errno> {
+        Ok(())
+    }
     fn unbound(&self, domain: u32, _to: u32) -> Result<u32, Errno> {
         let mut state = self.state.borrow_mut();
         state.ports += 1;

@@ -9,7 +9,7 @@ use abi::Errno;
 use anyhow::Result;
 use protocol::control::REGION_SIZE;
 use protocol::xen::{
-    DO_START, Header, MAGIC, PageGrant, START_CONTROL, START_FAMILY, START_MONITOR, StartPages,
+    DO_START, Header, MAGIC, POOL_PAGES, PageGrant, START_CONTROL, START_FAMILY, START_MONITOR, StartPages,
 };
 use protocol::{PROTOCOL_VERSION, events};
 use zerocopy::IntoBytes;
@@ -79,7 +79,7 @@ pub struct Host {
     pub(super) next_look: Instant,
     /// The holder is gone, and the family with it.
     pub(super) broken: bool,
-    max_frames: u64,
+    pub(super) max_frames: u64,
     shells: u32,
     failed: Option<Instant>,
 }
@@ -246,6 +246,7 @@ impl Host {
             is_ready: false,
             settling: false,
             peers: Vec::new(),
+            pool: POOL_PAGES,
             fetches: 0,
             notices: VecDeque::new(),
         };

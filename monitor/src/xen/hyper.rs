@@ -68,6 +68,8 @@ pub trait Hypervisor {
     fn crash_report(&self, domain: u32) -> String;
     /// Gives a domain memory at these frames. Fresh memory is no promise of zeros.
     fn populate(&self, domain: u32, gfns: &[u64]) -> Result<(), Errno>;
+    /// Sets how many pages Xen keeps for the tables of a domain's frames.
+    fn set_pool(&self, domain: u32, pages: u32) -> Result<(), Errno>;
     /// Takes memory from a domain.
     fn depopulate(&self, domain: u32, gfns: &[u64]);
     /// Reserves a window.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use abi::Errno;
 use anyhow::{Context, Result, bail};
-use protocol::xen::{DOOR_GFN, DOOR_PAGES};
+use protocol::xen::{DOOR_GFN, DOOR_PAGES, POOL_PAGES};
 use xenctl::build::{Image, Recipe, build, holder};
 use xenctl::grant::Access;
 use xenctl::names::{Identity, publish, rename, withdraw};
@@ -109,6 +109,7 @@ impl Hypervisor for Real {
         let recipe = Recipe {
             config,
             max_pages: max_frames,
+            paging_pool: Some(u64::from(POOL_PAGES) * xenctl::PAGE as u64),
             door: first..first + DOOR_PAGES as u64,
             console: false,
             store: false,
@@ -174,6 +175,9 @@ impl Hypervisor for Real {
     }
     fn populate(&self, domain: u32, gfns: &[u64]) -> Result<(), Errno> {
         self.xen.populate(id(domain), gfns, 0).map_err(errno)
+    }
+    fn set_pool(&self, domain: u32, pages: u32) -> Result<(), Errno> {
+        self.xen.set_paging_pool(id(domain), u64::from(pages) * xenctl::PAGE as u64).map_err(errno)
     }
     fn depopulate(&self, domain: u32, gfns: &[u64]) {
         // Frames that are not there are well given back.

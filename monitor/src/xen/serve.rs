@@ -3,8 +3,8 @@
 use abi::Errno;
 use protocol::xen::{
     ASK_BIND, ASK_CLONE, ASK_CRASH, ASK_DROP, ASK_EXIT, ASK_FRAMES, ASK_GIVE_BACK, ASK_LOG, ASK_PAGES,
-    ASK_PULLED, ASK_READY, ASK_RING, ASK_SETTLED, ASK_SYNC, FrameRange, NOTICE_CLOSE, NOTICE_TOUCHED,
-    PageGrant, REGION_CONTROL, REGION_EVENTS, REGION_FAMILY, REQUEST_DATA_LEN,
+    ASK_POOL, ASK_PULLED, ASK_READY, ASK_RING, ASK_SETTLED, ASK_SYNC, FrameRange, NOTICE_CLOSE,
+    NOTICE_TOUCHED, PageGrant, REGION_CONTROL, REGION_EVENTS, REGION_FAMILY, REQUEST_DATA_LEN,
 };
 use std::rc::Rc;
 use zerocopy::{FromBytes, IntoBytes};
@@ -28,6 +28,9 @@ const PAGES_AT_ONCE: u64 = 64;
 const PAGES_PER_MEMBER: usize = 1 << 16;
 /// Touches of a fresh clone that its parent is told of.
 const TOLD: u32 = 24;
+/// Frames that one of Xen's tables is for, and tables that a member may need for what are not its own frames.
+const FRAMES_OF_A_TABLE: u64 = 512;
+const MOST_OTHER_TABLES: u64 = 1024;
 /// Longest text in a question.
 const TEXT: u64 = 4096;
 
@@ -162,6 +165,7 @@ fn serve(fam: &mut Family, id: u32) {
             }
             Ok((0, Vec::new()))
         }
+        ASK_POOL => host.pool(id, asked.args[0]),
         ASK_BIND => host.bind(id, asked.args[0]),
         ASK_RING => {
             if let Ok(slot) = u32::try_from(asked.args[0]) {
@@ -317,6 +321,18 @@ impl Host {
             owner.door.notice(NOTICE_TOUCHED, touched);
         }
         Ok((count as i64, given.as_bytes().to_vec()))
+    }
+
+    /// `ASK_POOL`: never more than all its frames and all that it may map can need, and never less than it has.
+    fn pool(&mut self, id: u32, pages: u64) -> Said {
+        let most = self.max_frames / FRAMES_OF_A_TABLE + MOST_OTHER_TABLES;
+        let domain = self.domains.get_mut(&id).ok_or(Errno::ESRCH)?;
+        let pages = pages.min(most) as u32;
+        if pages > domain.pool {
+            self.hyper.set_pool(id, pages)?;
+            domain.pool = pages;
+        }
+        Ok((domain.pool.into(), Vec::new()))
     }
 
     fn bind(&mut self, id: u32, slot: u64) -> Said {
