@@ -33,7 +33,7 @@ pub fn worker(repo: &Repo, lab: &Lab) -> Result<Option<f64>> {
     let port = Port::load(&repo.root.join("ports/nginx"))?;
     drop(build_root(&port, &cache, &Progress::stderr())?);
     let line = "cd /; free() { echo $1 $(($(xl info free_memory) * 1024 + $(awk '/^MemAvailable/ {print $2}' /proc/meminfo))); }
-        offshoot run --platform xen --name worker nginx >/tmp/worker 2>&1 & run=$!
+        offshoot run --platform xen --name worker --port nginx >/tmp/worker 2>&1 & run=$!
         for i in $(seq 100); do wget -q -O /dev/null http://127.0.0.1:8080/ && break; usleep 200000; done
         sleep 5; free with
         offshoot kill -s WINCH worker
