@@ -33,7 +33,8 @@ impl Host {
                 return Some(format!("domain {id} waits to be a member and is {:?}", domain.role));
             }
             if domain.role == Role::Ancestor {
-                if !self.tokens.is_wanted(*id) {
+                // One that is about to go waits for an idle moment.
+                if !self.tokens.is_wanted(*id) && !self.leaving.contains(id) {
                     return Some(format!("nobody wants frames of ancestor {id}"));
                 }
                 if domain.granted.len() != 0 || !domain.copying.is_empty() {
