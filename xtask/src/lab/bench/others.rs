@@ -27,7 +27,7 @@ pub fn full_copy(lab: &Lab) -> Result<Figures> {
 }
 
 /// MiB that an idle nginx worker adds: what is free with four of them, and when they have gone, of Xen's memory and of
-/// dom0's. None when nginx does not serve here.
+/// dom0's. None when nginx does not serve here, or when its workers stay.
 pub fn worker(repo: &Repo, lab: &Lab) -> Result<Option<f64>> {
     let cache = Cache::open_default()?;
     let port = Port::load(&repo.root.join("ports/nginx"))?;
@@ -38,7 +38,7 @@ pub fn worker(repo: &Repo, lab: &Lab) -> Result<Option<f64>> {
         sleep 5; free with
         offshoot kill -s WINCH worker
         for i in $(seq 50); do [ $(offshoot tree worker | grep -c domain) -le 1 ] && break; usleep 200000; done
-        sleep 5; free without; offshoot tree worker | grep -c domain >&2
+        sleep 5; [ $(offshoot tree worker | grep -c domain) -le 1 ] && free without
         offshoot kill -s TERM worker; wait $run";
     let Ok(printed) = run_in_dom0(lab, line) else { return Ok(None) };
     let found = figures(&printed);
