@@ -113,7 +113,6 @@ impl Hypervisor for Real {
             door: first..first + DOOR_PAGES as u64,
             console: false,
             store: false,
-            ..Recipe::default()
         };
         let built = build(&self.xen, &self.image, &recipe, |_| Ok(())).map_err(|e| {
             say(&format!("cannot build a domain: {e}"));
