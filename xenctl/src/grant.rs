@@ -84,6 +84,16 @@ impl GrantTable {
         self.in_use
     }
 
+    /// Whether so many more grants can be given; the table grows for them.
+    pub fn has_room(&mut self, count: usize) -> bool {
+        while self.taken.len() * 64 - (RESERVED as usize) < self.in_use + count {
+            if self.grow().is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Lets `to` have this frame of the domain.
     pub fn grant(&mut self, to: DomId, gfn: u64, access: Access) -> Result<GrantRef> {
         self.grant_all(to, [gfn], access)

@@ -136,6 +136,10 @@ impl Grants for FakeGrants {
             .with(self.domain, |d| !d.mapped.contains(&gref) && d.entries.remove(&gref).is_some())
             .unwrap_or(true)
     }
+    fn has_room(&mut self, count: usize) -> bool {
+        let most = self.fake.state.borrow().table.unwrap_or(1 << 15);
+        self.in_use() + count <= most
+    }
     fn in_use(&self) -> usize {
         self.fake.with(self.domain, |d| d.entries.len()).unwrap_or(0)
     }

@@ -13,6 +13,8 @@ use super::hyper::{Grants, Hypervisor};
 const SPARE: usize = 64;
 /// Frames populated at one time.
 const BATCH: u64 = 16;
+/// References that must be free before a member is made: twice what an ordinary one has of pages of regions.
+const MEMBER_GRANTS: usize = 192;
 /// The first frame used; lower ones mean something to a PC.
 const FIRST_GFN: u64 = 0x200;
 
@@ -122,6 +124,12 @@ impl Holder {
         }
         let gfn = state.spare.pop().ok_or(Errno::ENOMEM)?;
         Ok(Rc::new(Frame { holder: self.clone(), gfn }))
+    }
+
+    /// Whether the table has references for one more member, and some for those that run.
+    pub fn has_room(&self) -> bool {
+        self.collect();
+        self.state.borrow_mut().grants.has_room(MEMBER_GRANTS)
     }
 
     /// Lets `to` use a frame; the reference.

@@ -211,7 +211,7 @@ impl Host {
 
     fn has_memory(&self) -> Result<(), Errno> {
         let alive = self.domains.values().any(|d| matches!(d.role, Role::Member(_)));
-        self.memory.check(&*self.hyper, alive)
+        self.memory.check(&*self.hyper, self.holder.has_room(), alive)
     }
 
     fn build(&mut self) -> Result<(u32, Rc<Pages>), Errno> {

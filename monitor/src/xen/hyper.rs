@@ -14,6 +14,8 @@ pub trait Grants {
     fn grant(&mut self, to: u32, gfns: &[u64], writable: bool) -> Result<u32, Errno>;
     /// Ends one that was given; false when the frame is still mapped by it, and then it stays.
     fn end(&mut self, gref: u32) -> bool;
+    /// Whether so many more can be given.
+    fn has_room(&mut self, count: usize) -> bool;
     /// How many are given.
     fn in_use(&self) -> usize;
     /// Whether the user has the frame mapped now.

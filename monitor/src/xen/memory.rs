@@ -38,16 +38,21 @@ impl Memory {
         self.free.set(0);
     }
 
-    /// Whether a domain more may be made; ENOMEM otherwise, and a line when that begins for a family that is `alive`.
-    pub fn check(&self, hyper: &dyn Hypervisor, alive: bool) -> Result<(), Errno> {
+    /// Whether a domain more may be made, for which the holder has `room`; ENOMEM otherwise, and a line when that begins
+    /// for a family that is `alive`.
+    pub fn check(&self, hyper: &dyn Hypervisor, room: bool, alive: bool) -> Result<(), Errno> {
         if self.free.get() < PLENTY {
             self.look(hyper);
         }
-        if self.free.get() >= RESERVE {
+        let want = if self.free.get() < RESERVE {
+            "Xen has no memory left for another member: forks fail until there is some"
+        } else if !room {
+            "the family's grant table has no room for another member: forks fail until there is some (gnttab_max_frames)"
+        } else {
             return Ok(());
-        }
+        };
         if alive && !self.told.replace(true) {
-            say("Xen has no memory left for another member: forks fail until there is some");
+            say(want);
         }
         Err(Errno::ENOMEM)
     }

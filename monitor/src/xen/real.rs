@@ -236,6 +236,9 @@ impl Grants for GrantTable {
     fn end(&mut self, gref: u32) -> bool {
         GrantTable::end(self, GrantRef(gref))
     }
+    fn has_room(&mut self, count: usize) -> bool {
+        GrantTable::has_room(self, count)
+    }
     fn in_use(&self) -> usize {
         GrantTable::in_use(self)
     }
