@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 
 /// The files, by suite and platform.
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [(&str, &str, &str); 5] = [
     ("posix", "hosted", include_str!("../../expectations/posix.hosted.toml")),
+    ("posix", "xen", include_str!("../../expectations/posix.xen.toml")),
     ("busybox", "hosted", include_str!("../../expectations/busybox.hosted.toml")),
     ("bash", "hosted", include_str!("../../expectations/bash.hosted.toml")),
     ("python", "hosted", include_str!("../../expectations/python.hosted.toml")),
