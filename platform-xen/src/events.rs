@@ -46,9 +46,12 @@ pub fn slot() -> u32 {
     SLOT.load(Ordering::Relaxed)
 }
 
-/// Takes all event channels' pending bits; what they mean is in the region.
+/// Takes all event channels' pending bits; what they mean is in the region, or that a timer is due. Who takes another one
+/// than the monitor's is to look before the app goes on: it does not come again.
 pub fn acknowledge() {
-    shared_info::take_ports(0);
+    if shared_info::take_ports(door::header().port) {
+        percpu::this().kicked();
+    }
 }
 
 /// Takes one port; true when it was pending.
@@ -144,6 +147,9 @@ pub fn wait_reply(done: &mut dyn FnMut() -> bool) {
         hypercall::idle(None);
         events::finish_sleep(&EVENTS_MEM, slot());
     }
-    // What came with the reply is to be true before the app goes on.
+    // What came with the reply is to be true before the app goes on, and is not told again.
     crate::space::take_notices();
+    if events::any_pending(&EVENTS_MEM, slot()) {
+        percpu::this().kicked();
+    }
 }

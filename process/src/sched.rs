@@ -129,7 +129,8 @@ impl Sched {
         }
         let now = kernel().platform.monotonic();
         let armed = Some(self.armed.load(Ordering::Relaxed)).filter(|at| *at > now);
-        let slice = (others && armed.is_none()).then_some(now + SLICE_NS);
+        // An earlier slice's end stays; a timer that is far away does not stand for one.
+        let slice = others.then_some(now + SLICE_NS);
         let wanted = timer.into_iter().chain(slice).min();
         if let Some(at) = wanted.filter(|at| armed.is_none_or(|armed| *at < armed)) {
             self.armed.store(at, Ordering::Relaxed);
