@@ -1,5 +1,5 @@
-//! Xen's free memory: new members are refused before it comes to an end, so that a fork fails as POSIX says instead of
-//! making a child that cannot live, and members that run can still write to their memory.
+//! Room for another member: Xen's free memory and the family's grant table. New members are refused before either comes to
+//! an end, so that a fork fails as POSIX says instead of making a child that cannot live, and members that run go on.
 
 use std::cell::Cell;
 
@@ -18,8 +18,10 @@ const PLENTY: u64 = 0x8000;
 pub struct Memory {
     /// Free frames at the last look.
     free: Cell<u64>,
-    /// The want was told, and has not passed since.
+    /// The want of memory was told, and has not passed since.
     told: Cell<bool>,
+    /// That the grant table is full was told: it may come and go with each member, and is told once.
+    full: Cell<bool>,
 }
 
 impl Memory {
@@ -44,14 +46,18 @@ impl Memory {
         if self.free.get() < PLENTY {
             self.look(hyper);
         }
-        let want = if self.free.get() < RESERVE {
-            "Xen has no memory left for another member: forks fail until there is some"
+        let (want, told) = if self.free.get() < RESERVE {
+            ("Xen has no memory left for another member: forks fail until there is some", &self.told)
         } else if !room {
-            "the family's grant table has no room for another member: forks fail until there is some (gnttab_max_frames)"
+            (
+                "the family's grant table has no room for another member: forks fail until there is some \
+                 (gnttab_max_frames)",
+                &self.full,
+            )
         } else {
             return Ok(());
         };
-        if alive && !self.told.replace(true) {
+        if alive && !told.replace(true) {
             say(want);
         }
         Err(Errno::ENOMEM)

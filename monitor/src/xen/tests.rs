@@ -114,6 +114,14 @@ impl Guest {
             .collect()
     }
 
+    /// What a fork is refused with.
+    fn refused(&mut self, parent: (u32, u32, u32)) -> Option<Errno> {
+        let mut req = Request { op: protocol::Op::ForkPrepare as u16, pid: parent.1, ..Request::default() };
+        req.args[0] = 17;
+        let call = Call { slot: parent.0, pid: parent.1, req: &req, data: &[] };
+        crate::ops::dispatch(&mut self.fam, &call).err()
+    }
+
     /// Forks `parent` (slot, pid, domain): the child, with the token of the parent's frames.
     fn fork(&mut self, parent: (u32, u32, u32)) -> ((u32, u32, u32), u64) {
         let child = self.prepare(parent);
@@ -328,12 +336,21 @@ fn a_shell_that_an_operator_destroyed_is_replaced() {
     // Without memory for another one it is refused, and later it is not.
     shells(&mut g).iter().for_each(|id| g.fake.vanish(*id));
     g.fake.set_budget(Some(0));
-    let mut req = Request { op: protocol::Op::ForkPrepare as u16, pid: first.1, ..Request::default() };
-    req.args[0] = 17;
-    let call = Call { slot: first.0, pid: first.1, req: &req, data: &[] };
-    let refused = crate::ops::dispatch(&mut g.fam, &call).err();
+    let refused = g.refused(first);
     assert!(matches!(refused, Some(Errno::EAGAIN | Errno::ENOMEM)), "{refused:?}");
     g.fake.set_budget(None);
+    g.prepare(first);
+}
+
+#[test]
+fn a_fork_needs_room_in_the_grant_table() {
+    let mut g = Guest::new();
+    let first = g.first;
+    g.prepare(first);
+    let given = g.host().holder.grants().1;
+    g.fake.set_table(Some(given + 16));
+    assert_eq!(g.refused(first), Some(Errno::ENOMEM));
+    g.fake.set_table(None);
     g.prepare(first);
 }
 

@@ -25,7 +25,7 @@ pub struct Row {
 impl Row {
     /// Those that take about as long as all the others together run beside them.
     pub fn is_long(&self) -> bool {
-        matches!(self.name, "cases" | "redis" | "python")
+        self.seconds >= 900
     }
 }
 
