@@ -31,6 +31,9 @@ pub struct RunArgs {
     /// Only cases of these areas (repeat the option for several).
     #[arg(long, value_name = "AREA")]
     pub area: Vec<String>,
+    /// Only one share of the chosen cases, such as 2/3, for runs side by side.
+    #[arg(long, value_name = "I/N", value_parser = share)]
+    pub share: Option<(usize, usize)>,
     /// How many cases run at once.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub jobs: usize,
@@ -58,4 +61,26 @@ pub struct RunArgs {
     /// Where compiled cases are kept.
     #[arg(long, value_name = "DIR", default_value = "target/compat")]
     pub out: PathBuf,
+}
+
+/// The share `I` of `N`, counted from 1.
+fn share(text: &str) -> Result<(usize, usize), String> {
+    let pair = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match pair {
+        Some((i, n)) if (1..=n).contains(&i) => Ok((i, n)),
+        _ => Err("a share is I/N with I from 1 to N, such as 2/3".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn shares_count_from_one() {
+        assert_eq!(share("2/3"), Ok((2, 3)));
+        for wrong in ["0/3", "4/3", "2", "a/b", "1/0"] {
+            assert!(share(wrong).is_err(), "{wrong}");
+        }
+    }
 }

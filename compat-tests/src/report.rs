@@ -17,6 +17,9 @@ pub enum Verdict {
     Unfit(String),
 }
 
+/// Cases that take so long are printed with their time.
+const LONG: Duration = Duration::from_secs(5);
+
 /// One line of the report.
 pub struct Outcome {
     pub name: String,
@@ -31,7 +34,10 @@ impl Outcome {
     /// Prints the line of this case, and what went wrong if it failed.
     pub fn print(&self) {
         match &self.verdict {
-            Verdict::Pass => println!("pass  {}", self.name),
+            Verdict::Pass => match self.hosted {
+                Some(time) if time >= LONG => println!("pass  {} ({:.1} s)", self.name, time.as_secs_f64()),
+                _ => println!("pass  {}", self.name),
+            },
             Verdict::Expected(reason) => println!("xfail {} ({reason})", self.name),
             Verdict::Fail(why) => self.print_why("FAIL ", why),
             Verdict::Unfit(why) => self.print_why("unfit", why),

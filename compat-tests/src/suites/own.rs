@@ -19,6 +19,7 @@ pub fn run(options: &Options, offshoot: &Path, out: &Path) -> Result<Option<Resu
         offshoot: Some(offshoot.to_owned()),
         filter: options.filter.iter().flat_map(|texts| texts.split(',')).map(str::to_owned).collect(),
         area: Vec::new(),
+        share: None,
         jobs: options.jobs.into(),
         patience: 1,
         lenient: true,

@@ -182,6 +182,7 @@ pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
             Ok(if outcome? { 0 } else { 1 })
         }
         Action::Test { only } => {
+            compat_tests::inherited::close_on_exec();
             let lab = Lab::open(repo, &cache, place, options, false)?;
             let outcome = test::run(repo, &lab, only);
             let faults = lab.emulation_faults();

@@ -18,15 +18,8 @@ pub struct Row {
     pub place: Place,
     /// A shell line.
     pub line: &'static str,
-    /// How long it may take.
+    /// How many seconds it may take.
     pub seconds: u64,
-}
-
-impl Row {
-    /// Those that take about as long as all the others together run beside them.
-    pub fn is_long(&self) -> bool {
-        self.seconds >= 900
-    }
 }
 
 /// Children whose parents end first, ten deep.
@@ -57,8 +50,26 @@ const MESSAGES: &str = r#"cd /
     few=$(wakes 100); many=$(wakes 5100); echo "the monitor slept $few and $many times"
     test -n "$few" && test $((many - few)) -lt 500"#;
 
+/// A quarter of the differential cases.
+macro_rules! cases {
+    ($share:literal) => {
+        Row {
+            name: concat!("cases ", $share),
+            place: Place::Dom0,
+            line: concat!(
+                "cd /; offshoot-compat-tests run --offshoot $OFFSHOOT --out $LAB_COMPAT --jobs 1 \
+                 --cases $OLDPWD/compat-tests/cases --expectations $OLDPWD/compat-tests/expectations/xen.toml \
+                 --patience 6 --lenient --share ",
+                $share,
+                "/4"
+            ),
+            seconds: 900,
+        }
+    };
+}
+
 /// All of them.
-pub const ROWS: [Row; 21] = [
+pub const ROWS: [Row; 24] = [
     Row { name: "xenctl", place: Place::Dom0, line: "xenctl-selftest", seconds: 120 },
     Row {
         name: "busybox",
@@ -101,12 +112,8 @@ pub const ROWS: [Row; 21] = [
         seconds: 900,
     },
     Row { name: "nginx", place: Place::Here, line: "bash ports/nginx/smoke.sh", seconds: 300 },
-    Row {
-        name: "cases",
-        place: Place::Dom0,
-        line: "cd /; offshoot-compat-tests run --offshoot $OFFSHOOT --out $LAB_COMPAT --jobs 1 \
-               --cases $OLDPWD/compat-tests/cases --expectations $OLDPWD/compat-tests/expectations/xen.toml \
-               --patience 6 --lenient",
-        seconds: 1800,
-    },
+    cases!("1"),
+    cases!("2"),
+    cases!("3"),
+    cases!("4"),
 ];

@@ -1,7 +1,10 @@
-//! `lab test`: what is run in the lab, one after the other (the long ones in a second lab beside it), each with an eye on
-//! what Xen has left afterwards. The tests themselves are in `rows`.
+//! `lab test`: what is run in the lab and a second one beside it, each with an eye on what Xen has left afterwards. The
+//! tests themselves are in `rows`.
 
+use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
@@ -25,14 +28,14 @@ pub const PATIENCE: u32 = 6;
 
 /// Runs the tests whose names contain one of these words, or all.
 pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
-    let chosen: Vec<&Row> = ROWS
+    let chosen: Vec<&'static Row> = ROWS
         .iter()
         .filter(|row| only.is_empty() || only.iter().any(|word| row.name.contains(word.as_str())))
         .collect();
     if chosen.is_empty() {
         bail!("no test of the lab is called so; there are: {}", ROWS.map(|row| row.name).join(", "));
     }
-    if chosen.iter().any(|row| row.name == "cases") {
+    if chosen.iter().any(|row| row.name.starts_with("cases")) {
         compile_cases(repo)?;
     }
     // dom0 cannot write to the cache.
@@ -40,15 +43,16 @@ pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
         drop(root_of(repo, name)?);
     }
     let begun = Instant::now();
-    let (long, short): (Vec<&Row>, Vec<&Row>) = chosen.into_iter().partition(|row| row.is_long());
-    let tally = if long.is_empty() || short.is_empty() || available_parallelism().is_ok_and(|n| n.get() < 2) {
-        in_turn(repo, lab, &[short, long].concat())?
+    let queue = Queue::new(chosen);
+    let alone = queue.len() < 2 || available_parallelism().is_ok_and(|n| n.get() < 2);
+    let tally = if alone {
+        in_turn(repo, lab, &queue)?
     } else {
         // An emulated machine has one processor: a second one halves the time.
-        let second = lab.another(repo, "long", "")?;
+        let second = lab.another(repo, "second", "")?;
         let outcome = thread::scope(|scope| {
-            let beside = scope.spawn(|| in_turn(repo, &second, &long));
-            let here = in_turn(repo, lab, &short);
+            let beside = scope.spawn(|| in_turn(repo, &second, &queue));
+            let here = in_turn(repo, lab, &queue);
             (here, beside.join())
         });
         second.close();
@@ -70,11 +74,34 @@ pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
     Ok(tally)
 }
 
-/// One after the other.
-fn in_turn(repo: &Repo, lab: &Lab, rows: &[&Row]) -> Result<Tally> {
+/// Tests that wait for a lab that is free.
+struct Queue(Mutex<VecDeque<&'static Row>>);
+
+impl Queue {
+    /// Those that take longest come first, so that the labs end at about the same time.
+    fn new(mut rows: Vec<&'static Row>) -> Self {
+        rows.sort_by_key(|row| Reverse(row.seconds));
+        Self(Mutex::new(rows.into()))
+    }
+
+    fn rows(&self) -> MutexGuard<'_, VecDeque<&'static Row>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn len(&self) -> usize {
+        self.rows().len()
+    }
+
+    fn next(&self) -> Option<&'static Row> {
+        self.rows().pop_front()
+    }
+}
+
+/// One after the other, until none waits.
+fn in_turn(repo: &Repo, lab: &Lab, queue: &Queue) -> Result<Tally> {
     Holdings::settled(lab)?;
     let mut tally = Tally::default();
-    for row in rows {
+    while let Some(row) = queue.next() {
         let started = Instant::now();
         let outcome = judged(repo, lab, row)?;
         let seconds = started.elapsed().as_secs_f64();
@@ -158,6 +185,7 @@ fn compile_cases(repo: &Repo) -> Result<()> {
         patience: 1,
         lenient: false,
         area: Vec::new(),
+        share: None,
         jobs: 2,
         native_only: true,
         json: None,
