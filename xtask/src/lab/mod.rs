@@ -271,10 +271,19 @@ impl Lab {
 
     /// A second lab beside this one, by a name of its own, whose Xen may have more options.
     fn another(&self, repo: &Repo, suffix: &str, xen_options: &str) -> Result<Lab> {
+        self.beside(repo, suffix, &Options { xen_options: xen_options.to_owned(), ..Options::plain() })
+    }
+
+    /// A lab of 4 GiB as a host of many members is set up (docs/xen.md).
+    fn dense(&self, repo: &Repo) -> Result<Lab> {
+        let xen_options = "gnttab_max_frames=256 gnttab_max_maptrack_frames=4096".to_owned();
+        self.beside(repo, "dense", &Options { memory: 4096, xen_options, ..Options::plain() })
+    }
+
+    fn beside(&self, repo: &Repo, suffix: &str, options: &Options) -> Result<Lab> {
         let cache = Cache::open_default()?;
         let place = Place::open(&cache, &format!("{}-{suffix}", self.name))?;
-        let options = Options { xen_options: xen_options.to_owned(), ..Options::plain() };
-        Lab::open(repo, &cache, place, &options, false)
+        Lab::open(repo, &cache, place, options, false)
     }
 
     /// A port of this machine that leads to the same one of dom0.

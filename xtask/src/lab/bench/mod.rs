@@ -69,7 +69,7 @@ pub fn run(repo: &Repo, lab: &Lab, base: &Base, tell: bool, only: &[String]) -> 
         table.worker(others::worker(repo, lab)?);
     }
     if table.wants(rows::MEMBERS) {
-        table.members(others::members(lab)?);
+        table.members(others::members(repo, lab)?);
     }
     if table.wants(rows::TESTS) {
         table.tests(others::tests(&lab.place));

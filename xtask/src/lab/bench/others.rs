@@ -1,6 +1,6 @@
 //! Figures that are not one program's own: starts, copies, memory, how many there can be, how long the tests take.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use portkit::{Cache, Port, Progress, build_root};
 
 use super::{Figures, PROGRAM, figures, median, on_xen, run_in_dom0};
@@ -8,8 +8,6 @@ use crate::lab::Lab;
 use crate::lab::place::Place;
 use crate::repo::Repo;
 
-/// Memory of a lab in which members are counted, in MiB: what the promise is made for, as Xen counts it.
-const DENSE: u64 = 4000;
 /// Members that are tried.
 const MEMBERS: u32 = 1000;
 
@@ -46,14 +44,12 @@ pub fn worker(repo: &Repo, lab: &Lab) -> Result<Option<f64>> {
     Ok(pair.map(|(with, without)| (without - with) / 4.0 / 1024.0))
 }
 
-/// How many members live at once. None in a lab that is not as large as the promise has it.
-pub fn members(lab: &Lab) -> Result<Option<f64>> {
-    let total = run_in_dom0(lab, "xl info total_memory")?;
-    if total.trim().parse::<u64>().context("xl does not tell the memory")? < DENSE {
-        return Ok(None);
-    }
-    let printed = on_xen(lab, "64m", &format!("members {MEMBERS}"))?;
-    Ok(figures(&printed).get("members").copied())
+/// How many members live at once, in a lab of their own.
+pub fn members(repo: &Repo, lab: &Lab) -> Result<Option<f64>> {
+    let dense = lab.dense(repo)?;
+    let printed = on_xen(&dense, "64m", &format!("members {MEMBERS}"));
+    dense.close();
+    Ok(figures(&printed?).get("members").copied())
 }
 
 /// Minutes that the last run of all tests took in this lab. None when there was none.
