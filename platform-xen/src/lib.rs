@@ -4,7 +4,8 @@
 //! - [`boot`] goes from Xen's entry point to Rust; [`shell`] waits at the [`door`] for what to become.
 //! - [`segments`], [`traps`] and [`entry`] are the ways between the app and the kernel; [`context`] holds what a thread is.
 //! - [`hypercall`] and [`interface`] are Xen's interface; [`shared_info`] the page that it shares with us.
-//! - [`space`] is the address space, over [`vmas`], [`tables`], [`frames`] and [`grants`]; [`kmem`] the kernel's own memory.
+//! - [`space`] is the address space, over [`vmas`], [`tables`], [`frames`] and [`grants`];
+//!   [`ahead`] is how many pages come at a time; [`kmem`] the kernel's own memory.
 //! - [`seal`] gives the kernel's image its rights.
 //! - [`cloning`] is a fork; [`memory`], [`regions`], [`events`], [`clock`], [`random`] implement the traits; [`xen`] is the
 //!   type that has them all.
@@ -16,6 +17,7 @@
 
 extern crate alloc;
 
+pub mod ahead;
 #[cfg(not(test))]
 pub mod boot;
 #[cfg(not(test))]

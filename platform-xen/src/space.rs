@@ -14,6 +14,7 @@ use protocol::xen::{
     ASK_DROP, ASK_SYNC, NOTICE_CLOSE, NOTICE_CUT, NOTICE_DROPPED, NOTICE_PULLED, NOTICE_TOUCHED, PageGrant,
 };
 
+use crate::ahead::Ahead;
 use crate::frames::{FrameTable, Words};
 use crate::grants::{AROUND, Grants, Page, Premapped};
 use crate::layout::{APP, OWN, direct};
@@ -109,9 +110,11 @@ struct Space {
     resident: u32,
     peak: u32,
     faults: u64,
-    /// Pages of an ancestor that come with the next one that is touched.
-    block: usize,
-    /// Pages of a file that come with one that is touched.
+    /// Pages of ancestors, which are copied.
+    pulls: Ahead,
+    /// Pages of files that are code, which are copied.
+    code: Ahead,
+    /// Other pages of a file that come with one that is touched.
     around: usize,
 }
 
@@ -124,7 +127,8 @@ static SPACE: spin::Mutex<Space> = spin::Mutex::new(Space {
     resident: 0,
     peak: 0,
     faults: 0,
-    block: 0,
+    pulls: Ahead::new(fault::PULL),
+    code: Ahead::new(AROUND),
     around: AROUND,
 });
 

@@ -4,8 +4,10 @@ use alloc::vec::Vec;
 
 use protocol::xen::{FRAMES_APP, FrameRange};
 
-use super::fault::FIRST_AROUND;
+use super::fault::{FIRST_AROUND, PULL};
 use super::{Live, SPACE, Space};
+use crate::ahead::Ahead;
+use crate::grants::AROUND;
 use crate::layout::{APP, VIEWS};
 use crate::tables::{self, GRANT, REMOTE};
 use crate::{cpu, hot, kmem, panic};
@@ -62,7 +64,8 @@ pub fn become_child(token: u64) {
     space.resident = 0;
     space.peak = 0;
     space.faults = 0;
-    space.block = 0;
+    space.pulls = Ahead::new(PULL);
+    space.code = Ahead::new(AROUND);
     space.around = FIRST_AROUND;
     let (pages, n) = hot::sent();
     for page in &pages[..n] {

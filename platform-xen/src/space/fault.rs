@@ -11,9 +11,8 @@ use crate::tables::{self, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, WRITABLE}
 use crate::vmas::{Vma, region_page};
 use crate::{cpu, door, hypercall};
 
-/// An ancestor's pages come in aligned blocks: small ones at first, and larger ones for a clone that goes on to touch more.
-const FIRST_PULL: usize = 8;
-const PULL: usize = 32;
+/// An ancestor's pages come in aligned blocks of at most so many.
+pub(super) const PULL: usize = 32;
 /// Pages that a clone first asks for around one of a file: most clones do not touch many before they end, or exec. With each
 /// such question it asks for more, up to [`AROUND`].
 pub(super) const FIRST_AROUND: usize = 4;
@@ -65,7 +64,11 @@ impl Space {
         let index = region_page(start, page, offset);
         let code = access == Access::Fetch || !shared && vma.prot.contains(Prot::EXEC);
         if code || !shared && access == Access::Write {
-            return self.copy(page, Page { id, index, writable: false }, vma, if code { AROUND } else { 1 });
+            let most = if code { self.code.pages(page) } else { 1 };
+            if code {
+                self.code.came(page..page + most * PAGE_SIZE);
+            }
+            return self.copy(page, Page { id, index, writable: false }, vma, most);
         }
         let writable = shared && vma.prot.contains(Prot::WRITE);
         let wanted = Page { id, index, writable };
@@ -160,10 +163,11 @@ impl Space {
     /// Copies an ancestor's page, and some around it that are the same ancestor's.
     fn pull(&mut self, page: usize) -> Result<(), Bad> {
         let token = self.frames.token_of(tables::frame(self.get(page))).ok_or(Bad::NoMemory)?;
-        let block = self.block.clamp(FIRST_PULL, PULL);
-        self.block = block * 2;
+        let block = self.pulls.pages(page) * PAGE_SIZE;
+        let start = page & !(block - 1);
+        self.pulls.came(start..start + block);
         let mut pages = Pages::default();
-        self.gather(token, page, block, &mut pages);
+        self.gather(token, start, block, &mut pages);
         // If there is no memory for all, there may be for the one.
         let here = self.take_over(token, page, &pages)
             || self.get(page) & REMOTE == 0
@@ -172,10 +176,8 @@ impl Space {
         if here { Ok(()) } else { Err(Bad::NoMemory) }
     }
 
-    /// Adds the remote pages of a token in the aligned block of `block` pages around an address.
-    fn gather(&self, token: u64, addr: usize, block: usize, pages: &mut Pages) {
-        let block = block * PAGE_SIZE;
-        let start = addr & !(block - 1);
+    /// Adds the remote pages of a token in a block of so many bytes.
+    fn gather(&self, token: u64, start: usize, block: usize, pages: &mut Pages) {
         for at in (start..start + block).step_by(PAGE_SIZE) {
             let entry = self.get(at);
             let wanted = entry & REMOTE != 0 && self.frames.token_of(tables::frame(entry)) == Some(token);

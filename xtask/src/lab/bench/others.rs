@@ -24,24 +24,28 @@ pub fn full_copy(lab: &Lab) -> Result<Figures> {
     median(|| run_in_dom0(lab, "full-copy"))
 }
 
-/// MiB that an idle nginx worker adds: what is free with four of them, and when they have gone, of Xen's memory and of
-/// dom0's. None when nginx does not serve here, or when its workers stay.
+/// MiB that an idle nginx worker adds: what a family with nine of them takes of Xen's memory and of dom0's, beyond what one
+/// with a single worker takes. None when nginx does not serve here.
 pub fn worker(repo: &Repo, lab: &Lab) -> Result<Option<f64>> {
     let cache = Cache::open_default()?;
     let port = Port::load(&repo.root.join("ports/nginx"))?;
     drop(build_root(&port, &cache, &Progress::stderr())?);
-    let line = "cd /; free() { echo $1 $(($(xl info free_memory) * 1024 + $(awk '/^MemAvailable/ {print $2}' /proc/meminfo))); }
-        offshoot run --platform xen --name worker --port nginx >/tmp/worker 2>&1 & run=$!
-        for i in $(seq 100); do wget -q -O /dev/null http://127.0.0.1:8080/ && break; usleep 200000; done
-        sleep 5; free with
-        offshoot kill -s WINCH worker
-        for i in $(seq 50); do [ $(offshoot tree worker | grep -c domain) -le 1 ] && break; usleep 200000; done
-        sleep 5; [ $(offshoot tree worker | grep -c domain) -le 1 ] && free without
-        offshoot kill -s TERM worker; wait $run";
+    let line = "cd /; mkdir -p /tmp/worker
+        free() { echo $(($(xl info free_memory) * 1024 + $(awk '/^MemAvailable/ {print $2}' /proc/meminfo))); }
+        taken() {
+            sed \"s/^worker_processes .*/worker_processes $1;/\" $OFFSHOOT_PORTS/nginx/nginx.conf >/tmp/worker/nginx.conf
+            before=$(free)
+            offshoot run --platform xen --name worker -v /tmp/worker:/conf --port nginx -- -c /conf/nginx.conf >/tmp/worker/out 2>&1 & run=$!
+            for i in $(seq 100); do wget -q -O /dev/null http://127.0.0.1:8080/ && break; usleep 200000; done
+            sleep 5; with=$(free)
+            [ $(offshoot tree worker | grep -c domain) = $(($1 + 1)) ] && echo taken-$1 $((before - with))
+            offshoot kill -s TERM worker; wait $run; sleep 2
+        }
+        taken 1; taken 9; rm -r /tmp/worker";
     let Ok(printed) = run_in_dom0(lab, line) else { return Ok(None) };
     let found = figures(&printed);
-    let pair = found.get("with").zip(found.get("without"));
-    Ok(pair.map(|(with, without)| (without - with) / 4.0 / 1024.0))
+    let pair = found.get("taken-9").zip(found.get("taken-1"));
+    Ok(pair.map(|(nine, one)| (nine - one) / 8.0 / 1024.0))
 }
 
 /// How many members live at once, in a lab of their own.
