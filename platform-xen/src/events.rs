@@ -140,6 +140,13 @@ pub fn wait(deadline: Option<u64>) {
     events::finish_sleep(&EVENTS_MEM, slot());
 }
 
+/// See `Events::linger`.
+pub fn linger(done: &mut dyn FnMut() -> bool) {
+    if BRISK.load(Ordering::Relaxed) && !turns::until(&mut || done() || pending()) {
+        BRISK.store(false, Ordering::Relaxed);
+    }
+}
+
 /// See `Events::wait_reply`.
 pub fn wait_reply(done: &mut dyn FnMut() -> bool) {
     acknowledge();

@@ -113,6 +113,9 @@ impl Events for Xen {
     fn wait(&self, deadline: Option<u64>) {
         events::wait(deadline);
     }
+    fn linger(&self, done: &mut dyn FnMut() -> bool) {
+        events::linger(done);
+    }
     fn wait_reply(&self, done: &mut dyn FnMut() -> bool) {
         events::wait_reply(done);
     }

@@ -15,6 +15,9 @@ pub trait Events {
     /// Sleeps until an event is pending, a kick comes, or the monotonic time `deadline` (ns) is reached. May spin briefly
     /// first. May return early.
     fn wait(&self, deadline: Option<u64>);
+    /// Before the caller arms what it waits for, so that nobody need tell it: waits awake until `done` or an event is pending,
+    /// where that has lately been worth it. May return at once.
+    fn linger(&self, _done: &mut dyn FnMut() -> bool) {}
     /// Sleeps until `done`, which becomes true with a reply of the monitor. Other events stay pending meanwhile. May return
     /// early.
     fn wait_reply(&self, done: &mut dyn FnMut() -> bool);

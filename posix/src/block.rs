@@ -42,6 +42,14 @@ pub fn until_ready<T>(
     }
 }
 
+/// On the way to a read that would wait for another member: lets others run, who may write what it waits for, and need not
+/// tell. `may_wait` is asked only then.
+pub fn linger(cx: &Cx<'_>, file: &OpenFile, may_wait: impl FnOnce() -> bool) {
+    if file.is_quiet() && may_wait() && file.may_transfer(false).is_ok() {
+        cx.kernel.sched.linger(&mut || !file.is_quiet());
+    }
+}
+
 /// Writes all of `io`: a blocking file takes it in several steps; what was moved before an error counts.
 pub fn write_all(
     cx: &Cx<'_>,

@@ -9,7 +9,7 @@ use vfs::file::{OpenFile, Receive, Received, Socket};
 use vfs::io::{self, IoBuf};
 
 use crate::arg::{Addr, Fd};
-use crate::block::{raise, until_ready};
+use crate::block::{linger, raise, until_ready};
 use crate::cmsg;
 use crate::cx::Cx;
 use crate::socket::{address, give_address, of};
@@ -78,6 +78,7 @@ fn receive(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>, flags: u32) -> SysR
     let all = flags & MSG_WAITALL != 0 && socket.is_stream() && !how.peek;
     let mut total: Option<Received> = None;
     loop {
+        linger(cx, file, || !nonblock);
         let step = until_ready(cx, file, nonblock, deadline, || socket.receive(file, io, how));
         match (step, total.as_mut()) {
             (Ok(got), None) => {

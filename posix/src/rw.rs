@@ -9,7 +9,7 @@ use vfs::file::OpenFile;
 use vfs::io::{self, IoBuf};
 
 use crate::arg::{Addr, Fd};
-use crate::block::{until_ready, write_all, write_limited};
+use crate::block::{linger, until_ready, write_all, write_limited};
 use crate::cx::Cx;
 use crate::msg;
 
@@ -32,6 +32,7 @@ pub fn read(cx: &Cx<'_>, file: &OpenFile, io: &mut IoBuf<'_>, nowait: bool) -> S
     if file.as_socket().is_some() {
         return msg::read(cx, file, io, nowait);
     }
+    linger(cx, file, || io.left() > 0 && !nowait && !file.nonblocking());
     let first = file.read(io);
     if first != Err(Errno::EAGAIN) || nowait || file.nonblocking() {
         return first;

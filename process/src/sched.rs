@@ -302,6 +302,21 @@ impl Sched {
         unreachable!("an ended thread ran again")
     }
 
+    /// Before the calling thread registers for what it waits for: lets other members run a little if nothing else is to be
+    /// done here, perhaps until `done`. Their time is not the thread's.
+    pub fn linger(&self, done: &mut dyn FnMut() -> bool) {
+        if self.has_work() || self.others_ready() {
+            return;
+        }
+        let platform = kernel().platform;
+        let start = platform.monotonic();
+        platform.linger(done);
+        let lent = platform.monotonic().saturating_sub(start);
+        if self.counted.load(Ordering::Relaxed) != 0 {
+            self.counted.fetch_add(lent, Ordering::Relaxed);
+        }
+    }
+
     /// Switches to the next runnable thread, waiting for events when there is none.
     fn run_next(&self) {
         let k = kernel();

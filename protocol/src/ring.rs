@@ -25,6 +25,8 @@ const OBJECT: usize = 136;
 const ANC: usize = 140;
 const ERROR: usize = 144;
 const CREDS: usize = 148;
+/// How many wait on a side, or more: a look at one word is enough when nobody does.
+const WAITING: [usize; 2] = [192, 196];
 const WAITERS: [usize; 2] = [256, 384];
 const WAITER_WORDS: usize = MAX_MEMBERS as usize / 64;
 
@@ -257,19 +259,29 @@ impl<'a, M: SharedMem + ?Sized> Ring<'a, M> {
     pub fn arm(&self, side: Side, slot: u32) {
         let (word, bit) = (slot as usize / 64 % WAITER_WORDS, slot % 64);
         let at = self.base + WAITERS[side as usize] + word * 8;
-        self.mem.u64_at(at).fetch_or(1 << bit, Ordering::SeqCst);
+        // Never too few, whoever dies in between.
+        let waiting = self.word(WAITING[side as usize]);
+        waiting.fetch_add(1, Ordering::SeqCst);
+        if self.mem.u64_at(at).fetch_or(1 << bit, Ordering::SeqCst) & 1 << bit != 0 {
+            waiting.fetch_sub(1, Ordering::SeqCst);
+        }
         fence(Ordering::SeqCst);
     }
 
     /// Calls `each` for every slot that waits on `side`, and forgets it. Call after a commit or close.
     pub fn take_waiters(&self, side: Side, mut each: impl FnMut(u32)) {
         fence(Ordering::SeqCst);
+        let waiting = self.word(WAITING[side as usize]);
+        if waiting.load(Ordering::SeqCst) == 0 {
+            return;
+        }
         for word in 0..WAITER_WORDS {
             let cell = self.mem.u64_at(self.base + WAITERS[side as usize] + word * 8);
             if cell.load(Ordering::SeqCst) == 0 {
                 continue;
             }
             let mut bits = cell.swap(0, Ordering::SeqCst);
+            waiting.fetch_sub(bits.count_ones(), Ordering::SeqCst);
             while bits != 0 {
                 each(word as u32 * 64 + bits.trailing_zeros());
                 bits &= bits - 1;

@@ -103,6 +103,12 @@ impl RingView {
         });
     }
 
+    /// True when there is nothing to read, nor the end. A look that arms nobody.
+    pub fn is_quiet(&self) -> bool {
+        let ring = self.ring();
+        ring.closed() == 0 && ring.used() == Ok(0)
+    }
+
     /// Bytes ready to read. At none: EAGAIN, with the reader armed, or 0 at the end.
     pub fn ready(&self, host: &Host) -> SysResult<u32> {
         let ring = self.ring();

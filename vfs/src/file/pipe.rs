@@ -28,14 +28,18 @@ impl Pipe {
 
     /// The ring, attached on first use.
     pub fn ring(&self, f: &OpenFile) -> SysResult<RingView> {
-        let known = self.place.lock().rings();
-        if let Some(rings) = known {
-            return Ok(rings.input.clone());
+        if let Some(ring) = self.known() {
+            return Ok(ring);
         }
         let place = Attachment::fetch(f)?;
         let rings = place.rings().ok_or(Errno::EIO)?;
         *self.place.lock() = place;
         Ok(rings.input.clone())
+    }
+
+    /// The ring, if it is attached.
+    pub fn known(&self) -> Option<RingView> {
+        self.place.lock().rings().map(|rings| rings.input.clone())
     }
 
     /// Runs a step on the ring, again at its new place if it has moved (F_SETPIPE_SZ).

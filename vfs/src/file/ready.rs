@@ -55,6 +55,15 @@ impl OpenFile {
         }
     }
 
+    /// True while a read of a pipe or a connection would wait for others. Arms nothing: for a look on the way to the read.
+    pub fn is_quiet(&self) -> bool {
+        match &self.body {
+            Body::Pipe(p) => p.known().is_some_and(|ring| ring.is_quiet()),
+            Body::Socket(s) => s.input().is_some_and(|ring| ring.is_quiet()),
+            _ => false,
+        }
+    }
+
     /// False for files that epoll refuses (EPERM): always ready and without a queue of waiters.
     pub fn pollable(&self) -> bool {
         !matches!(self.kind, Kind::File | Kind::Dir | Kind::Null | Kind::Zero | Kind::Full | Kind::Path)

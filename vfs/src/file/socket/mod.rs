@@ -15,6 +15,7 @@ use super::attach::Rings;
 use super::{Attachment, Keys, OpenFile};
 use crate::host::Answer;
 use crate::io::IoBuf;
+use crate::ring_io::RingView;
 
 mod records;
 mod stream;
@@ -133,6 +134,11 @@ impl Socket {
             rings.input.ring().set_wants_creds(true);
         }
         Ok(rings)
+    }
+
+    /// The ring that is read, if it is attached.
+    pub fn input(&self) -> Option<RingView> {
+        self.state.lock().rings.rings().map(|rings| rings.input.clone())
     }
 
     /// SO_RCVTIMEO and SO_SNDTIMEO in ns.
