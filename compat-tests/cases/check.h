@@ -209,6 +209,23 @@ __attribute__((unused)) static void sleep_ms(long ms)
         ;
 }
 
+// Until a process has slept at three looks in a row, or ten seconds have passed: proc(5), stat.
+__attribute__((unused)) static void until_asleep(pid_t pid)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    for (int looks = 0, asleep = 0; looks < 500 && asleep < 3; looks++) {
+        char state = 0;
+        FILE *stat = fopen(path, "r");
+        if (stat && fscanf(stat, "%*d %*s %c", &state) != 1)
+            state = 0;
+        if (stat)
+            fclose(stat);
+        asleep = state == 'S' ? asleep + 1 : 0;
+        sleep_ms(20);
+    }
+}
+
 __attribute__((unused)) static long now_ms(void)
 {
     struct timespec now;

@@ -80,7 +80,8 @@ int main(void)
     NEED(-pthread_create(&forker, NULL, fork_here, NULL));
     pthread_join(forker, NULL);
     unsigned long before = spins;
-    sleep_ms(30);
+    for (int looks = 0; looks < 500 && spins == before; looks++)
+        sleep_ms(10);
     CHECK("the other thread runs on here", spins != before);
     // Forking again and again while another thread computes.
     int wrong = 0;

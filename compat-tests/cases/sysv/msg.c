@@ -112,7 +112,7 @@ static void waiting(void)
         CHECK_ERR("a handler ends it whatever SA_RESTART says", take(id, 0, 0), EINTR);
     });
     pid_t orphan = SPAWN(CHECK_ERR("removal ends waiting", take(id, 0, 0), EIDRM));
-    sleep_ms(50);
+    until_asleep(orphan);
     NEED(msgctl(id, IPC_RMID, NULL));
     CHECK_EQ("with EIDRM", reap(orphan), 0);
 }
