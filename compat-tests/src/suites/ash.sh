@@ -1,6 +1,8 @@
 # Runs one folder of ash's tests and tells of each as the other scripts of the testsuite do. Argument: the folder.
 set -e
-cp -r /suite/ash_test /work/ash_test
+mkdir /work/ash_test
+find /suite/ash_test -maxdepth 1 -type f -exec cp -t /work/ash_test {} +
+cp -r "/suite/ash_test/$1" /work/ash_test
 cd /work/ash_test
 cp /usr/bin/busybox ash
 cp /suite/config .config

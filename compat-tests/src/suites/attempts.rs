@@ -85,7 +85,10 @@ impl<'a> Attempts<'a> {
     fn failures_here(&self, setting: &Setting<'_>) -> Vec<String> {
         let Some(here) = &self.here else { return Vec::new() };
         let passes_here = |name: &str| here.iter().any(|seen| seen.name == name && passes(seen));
-        let known = |name: &str| setting.expected.contains_key(&format!("{}/{name}", self.job.area));
+        let known = |name: &str| {
+            let (area, name) = self.job.place(name);
+            setting.expected.contains_key(&format!("{area}/{name}"))
+        };
         let names = self.native.iter().filter(|seen| passes(seen)).map(|seen| &seen.name);
         names.filter(|name| !passes_here(name) && !known(name)).cloned().collect()
     }
@@ -114,10 +117,7 @@ impl<'a> Attempts<'a> {
     pub fn records(self, setting: &Setting<'_>) -> Vec<Record> {
         let Attempts { job, native, here, again, took } = self;
         let suite = setting.suite.name;
-        judge::judge(
-            Sides { suite, area: &job.area, job: &job.name, native, here, again, took },
-            setting.expected,
-        )
+        judge::judge(Sides { suite, job, native, here, again, took }, setting.expected)
     }
 }
 

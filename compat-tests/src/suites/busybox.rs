@@ -1,7 +1,8 @@
 //! busybox's testsuite, from Debian's source package, against the busybox of Debian's binary package.
 //!
-//! One job for each applet: its `.tests` script, and the old-style tests in the folder of its name. One for each folder of
-//! the tests of ash, which lie apart.
+//! One job for a few applets: of each its `.tests` script, and the old-style tests in the folder of its name. What comes
+//! before the first test, a link for each applet that busybox has, takes longer than most tests. One job for each folder
+//! of the tests of ash, which lie apart.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,10 +19,13 @@ use super::{Job, Reading, Suite};
 pub const NAME: &str = "busybox";
 const PORT: &str = include_str!("../../suites/compat-busybox/port.toml");
 const LIMIT: Duration = Duration::from_secs(300);
+/// Of a few applets.
+const LIMIT_OF_BATCH: Duration = Duration::from_secs(600);
+/// How many applets one job tests.
+const BATCH: usize = 8;
 
-/// The suite wants the program and its configuration in one folder that it may write to, and the tests in another.
-const RUN: &str = "cp -r /suite/testsuite /work/testsuite && mkdir /work/bin && cp /usr/bin/busybox /work/bin && \
-    cp /suite/config /work/bin/.config && cd /work/testsuite && bindir=/work/bin exec ./runtest -v \"$1\"";
+/// The tests of applets.
+const RUN: &str = include_str!("busybox.sh");
 
 /// The tests of ash.
 const RUN_ASH: &str = include_str!("ash.sh");
@@ -30,8 +34,9 @@ const ASH_HELPERS: [&str; 3] = ["printenv", "recho", "zecho"];
 
 /// What needs the whole source tree, which is no matter of compatibility, and a script that ends before its first test.
 const LEFT_OUT: [&str; 2] = ["all_sourcecode", "ash"];
-/// The applets of the short part.
-const SHORT: [&str; 8] = ["ash-arith", "cp", "find", "grep", "ls", "mv", "tail", "xargs"];
+/// The applets of the short part, and its folder of ash's tests.
+const SHORT: [&str; 7] = ["cp", "find", "grep", "ls", "mv", "tail", "xargs"];
+const SHORT_ASH: &str = "ash-arith";
 
 /// Fetches it, and compiles its helper.
 pub fn prepare(cache: &Cache, progress: &Progress) -> Result<Suite> {
@@ -49,10 +54,12 @@ pub fn prepare(cache: &Cache, progress: &Progress) -> Result<Suite> {
         }
         built.finish()?;
     }
-    let mut jobs: Vec<Job> =
-        applets(&built.path.join("testsuite"))?.iter().map(|applet| job(applet, applet, RUN)).collect();
-    let folders = ash_folders(&built.path.join("ash_test"))?;
-    jobs.extend(folders.iter().map(|folder| job("ash", folder, RUN_ASH)));
+    let (short, rest): (Vec<String>, Vec<String>) = applets(&built.path.join("testsuite"))?
+        .into_iter()
+        .partition(|applet| SHORT.contains(&applet.as_str()));
+    let mut jobs = vec![batch(&short, true)];
+    jobs.extend(rest.chunks(BATCH).map(|applets| batch(applets, false)));
+    jobs.extend(ash_folders(&built.path.join("ash_test"))?.iter().map(|folder| ash(folder)));
     Ok(Suite {
         name: NAME,
         title: "busybox's testsuite",
@@ -84,15 +91,32 @@ fn applets(tests: &Path) -> Result<BTreeSet<String>> {
     Ok(applets)
 }
 
-fn job(area: &str, name: &str, run: &str) -> Job {
+/// The tests of some applets, whose names are told in between: areas of their own.
+fn batch(applets: &[String], short: bool) -> Job {
+    let mut job = job(String::new(), applets.join(" "), RUN, applets);
+    (job.limit, job.short) = (LIMIT_OF_BATCH, short);
+    job
+}
+
+fn ash(folder: &str) -> Job {
+    let mut job = job("ash".to_owned(), folder.to_owned(), RUN_ASH, &[folder.to_owned()]);
+    job.short = folder == SHORT_ASH;
+    job
+}
+
+fn job(area: String, name: String, run: &str, args: &[String]) -> Job {
     Job {
-        area: area.to_owned(),
-        name: name.to_owned(),
-        command: ["/bin/sh", "-c", run, "sh", name].map(str::to_owned).to_vec(),
+        area,
+        name,
+        command: ["/bin/sh", "-c", run, "sh"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(args.iter().cloned())
+            .collect(),
         workdir: "/work".to_owned(),
         env: vec![("ECHO".to_owned(), "/suite/echo-ne".to_owned())],
         limit: LIMIT,
         reading: Reading::Lines,
-        short: SHORT.contains(&name),
+        short: false,
     }
 }

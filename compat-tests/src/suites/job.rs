@@ -11,7 +11,8 @@ use crate::exec::Finished;
 /// A command that yields one record or many.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// A group of tests; figures are given for each.
+    /// A group of tests; figures are given for each. Empty if the command runs tests of several, each with its area before
+    /// its name.
     pub area: String,
     /// The command's name within its suite; of a job with one record also the record's.
     pub name: String,
@@ -36,7 +37,7 @@ pub enum Reading {
     Posix,
     /// One record: exit status 0 is a pass.
     Status,
-    /// Lines `PASS: name`, `FAIL: name`, `SKIPPED: name`, `UNTESTED: name`.
+    /// Lines `PASS: name`, `FAIL: name`, `SKIPPED: name`, `UNTESTED: name`; `SKIPPED: =area=` says whose tests follow.
     Lines,
     /// Lines of JSON in `/out/records`.
     Records,
@@ -111,6 +112,14 @@ impl Job {
         job
     }
 
+    /// A test's area and its name there.
+    pub fn place<'a>(&'a self, name: &'a str) -> (&'a str, &'a str) {
+        match self.area.as_str() {
+            "" => name.split_once('/').unwrap_or((&self.name, name)),
+            area => (area, name),
+        }
+    }
+
     /// The records of one finished run.
     pub fn read(&self, finished: &Finished, hung: bool, out: &Path) -> Vec<Seen> {
         let output = last(&text(finished));
@@ -178,8 +187,13 @@ fn last(text: &str) -> String {
 /// What stands before a line of the result belongs to it.
 fn lines(text: &str) -> Vec<Seen> {
     let mut seen = Vec::new();
-    let mut before = String::new();
+    let (mut before, mut area) = (String::new(), String::new());
     for line in text.lines() {
+        if let Some((name, _)) = line.strip_prefix("SKIPPED: =").and_then(|rest| rest.split_once('=')) {
+            area = format!("{name}/");
+            before.clear();
+            continue;
+        }
         let found = ["PASS: ", "FAIL: ", "SKIPPED: ", "UNTESTED: "]
             .iter()
             .find_map(|word| line.strip_prefix(word).map(|name| (*word, name)));
@@ -190,7 +204,7 @@ fn lines(text: &str) -> Vec<Seen> {
                     "FAIL: " => Outcome::Fail,
                     _ => Outcome::Skip("not built into Debian's busybox".to_owned()),
                 };
-                seen.push(Seen { name: name.trim().to_owned(), outcome, output: last(&before) });
+                seen.push(Seen { name: format!("{area}{}", name.trim()), outcome, output: last(&before) });
                 before.clear();
             }
             None => {
@@ -257,9 +271,8 @@ mod tests {
         assert!(seen[1].output.contains("+++ actual"));
     }
 
-    #[test]
-    fn a_second_attempt_names_its_tests() {
-        let mut job = Job {
+    fn job() -> Job {
+        Job {
             area: "a".to_owned(),
             name: "a".to_owned(),
             command: vec!["run".to_owned()],
@@ -268,7 +281,26 @@ mod tests {
             limit: Duration::ZERO,
             reading: Reading::Records,
             short: false,
-        };
+        }
+    }
+
+    #[test]
+    fn tests_of_several_areas() {
+        let seen =
+            lines("SKIPPED: =ls= (not built)\nPASS: x\nSKIPPED: =mv= (not built)\nnoise\nFAIL: x/y\n--- a\n");
+        let mut job = job();
+        (job.area, job.name) = (String::new(), "ls mv".to_owned());
+        let places: Vec<_> = seen.iter().map(|one| job.place(&one.name)).collect();
+        assert_eq!(places, [("ls", "x"), ("mv", "x/y")]);
+        assert_eq!(seen[1].output, "noise\n--- a\n");
+        assert_eq!(job.place(END), ("ls mv", END));
+        job.area = "ash".to_owned();
+        assert_eq!(job.place("b/c"), ("ash", "b/c"));
+    }
+
+    #[test]
+    fn a_second_attempt_names_its_tests() {
+        let mut job = job();
         assert_eq!(job.only(&["A.x", "B.y"]).command, ["run", "A.x", "B.y"]);
         assert_eq!(job.only(&["A.x", END]).command, ["run"], "the whole of what did not end");
         job.reading = Reading::Posix;

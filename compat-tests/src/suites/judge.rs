@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::expected::Expected;
 use super::job::END;
-use super::{Outcome, Seen};
+use super::{Job, Outcome, Seen};
 
 /// What a test's two outcomes mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +96,7 @@ impl Record {
 /// What every test of a job means; `here` is None if it ran natively only.
 pub struct Sides<'a> {
     pub suite: &'a str,
-    pub area: &'a str,
-    pub job: &'a str,
+    pub job: &'a Job,
     pub native: Vec<Seen>,
     pub here: Option<Vec<Seen>>,
     /// Which tests were tried twice natively, and here.
@@ -119,7 +118,9 @@ pub fn judge(sides: Sides<'_>, expected: &Expected) -> Vec<Record> {
                     .to_owned(),
             })
         });
-        let reason = expected.get(&format!("{}/{}", sides.area, native.name));
+        let (area, name) = sides.job.place(&native.name);
+        let (area, name) = (area.to_owned(), name.to_owned());
+        let reason = expected.get(&format!("{area}/{name}"));
         let outcome = seen.as_ref().map(|seen| seen.outcome.clone());
         let verdict = verdict(&native.outcome, outcome.as_ref(), reason);
         let output = match (verdict, seen) {
@@ -132,11 +133,11 @@ pub fn judge(sides: Sides<'_>, expected: &Expected) -> Vec<Record> {
         };
         records.push(Record {
             suite: sides.suite.to_owned(),
-            area: sides.area.to_owned(),
-            job: sides.job.to_owned(),
+            area,
+            job: sides.job.name.clone(),
             attempts: 1 + u8::from(sides.again[1].contains(&native.name)),
             native_attempts: 1 + u8::from(sides.again[0].contains(&native.name)),
-            name: native.name,
+            name,
             native: native.outcome,
             here: outcome,
             took: sides.took,

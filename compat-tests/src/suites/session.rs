@@ -13,10 +13,11 @@ use super::attempts::{Attempts, Setting};
 use super::expected::{self, Expected};
 use super::judge::{Record, Verdict};
 use super::place::{self, Here, Side};
+use super::report::json::Known;
 use super::report::{self, Results};
 use crate::tempdir::TempDir;
 
-use super::{ALL, Job, Options, Outcome, PlatformArg, Seen, Suite};
+use super::{ALL, Job, Options, Outcome, PlatformArg, Suite};
 
 /// Runs what the options ask for. `each` is told of the results so far after every suite: what ran is not lost when a
 /// later one is stopped.
@@ -40,7 +41,7 @@ pub fn run(
         let here = (options.platform != PlatformArg::Native).then(|| Side::Here(here.clone()));
         let session = Session {
             expected: expected::of(name, options.platform.name())?,
-            reused: reused.iter().filter(|seen| seen.0 == name).map(|seen| seen.1.clone()).collect(),
+            reused: reused.iter().filter(|known| known.suite == name).cloned().collect(),
             here,
             suite,
         };
@@ -59,7 +60,7 @@ struct Session {
     suite: Suite,
     here: Option<Side>,
     expected: Expected,
-    reused: Vec<(String, Seen)>,
+    reused: Vec<Known>,
 }
 
 impl Session {
@@ -123,9 +124,9 @@ impl Session {
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(job) = jobs.get(at) else { return Ok(()) };
-                let known = self.reused.iter().filter(|(of, _)| *of == job.name);
+                let known = self.reused.iter().filter(|known| known.job == job.name);
                 let attempts =
-                    Attempts::first(&self.setting(), job, known.map(|(_, seen)| seen.clone()).collect())?;
+                    Attempts::first(&self.setting(), job, known.map(|known| known.seen_by(job)).collect())?;
                 let count = done.fetch_add(1, Ordering::Relaxed) + 1;
                 step.at(count as u64, jobs.len() as u64, &job.name);
                 if attempts.unsettled(&self.setting()) {

@@ -15,6 +15,9 @@ use crate::repo::Repo;
 /// Folders for results, below what dom0 sees as /lab.
 const FOLDERS: &str = "suites";
 
+/// Memory of the machine, in MiB: a test of CPython's has a hundred processes at once, each with 24 MiB of its own here.
+const MEMORY: u32 = 4096;
+
 /// Told of the results after every suite.
 type Each<'a> = dyn FnMut(&Results, &str) -> Result<()> + 'a;
 
@@ -22,7 +25,8 @@ type Each<'a> = dyn FnMut(&Results, &str) -> Result<()> + 'a;
 pub fn run(repo: &Repo, options: &Options, each: &mut Each<'_>) -> Result<Results> {
     let name = std::env::var("OFFSHOOT_LAB").ok().filter(|name| !name.is_empty());
     let place = Place::open(&Cache::open_default()?, &name.unwrap_or_else(|| "compat".to_owned()))?;
-    let lab = Lab::open(repo, &Cache::open_default()?, place, &LabOptions::plain(), false)?;
+    let settings = LabOptions { memory: MEMORY, ..LabOptions::plain() };
+    let lab = Lab::open(repo, &Cache::open_default()?, place, &settings, false)?;
     let outcome = in_lab(&lab, options, each);
     lab.close();
     outcome

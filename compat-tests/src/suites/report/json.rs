@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::{Outcome, Ran, Results, Verdict};
-use crate::suites::{Record, Seen};
+use crate::suites::{Job, Record, Seen};
 
 /// One object with a list of records.
 pub fn text(results: &Results) -> Result<String> {
@@ -91,12 +91,14 @@ pub fn read(text: &str) -> Result<Results> {
     })
 }
 
-/// Puts the records of a part of a suite into those of an earlier run of it, in the place of the same commands'. The suite
-/// is whole when each of its commands has run.
+/// Puts the records of a part of a suite into those of an earlier run of it, in the place of the same commands', and leaves
+/// out those of commands that the suite no longer has. The suite is whole when each of its commands has run.
 pub fn merge(earlier: Results, part: Results) -> Results {
     let ran = |records: &[Record], job: &str| records.iter().any(|record| record.job == job);
     let mut records = earlier.records;
-    records.retain(|record| !ran(&part.records, &record.job));
+    let has = |job: &String| part.suites.iter().any(|suite| suite.jobs.contains(job));
+    // What was never to run has no command.
+    records.retain(|record| !ran(&part.records, &record.job) && (record.attempts == 0 || has(&record.job)));
     records.extend(part.records);
     let mut suites = part.suites;
     for suite in &mut suites {
@@ -105,8 +107,28 @@ pub fn merge(earlier: Results, part: Results) -> Results {
     Results { suites, records, platform: part.platform, date: part.date, host: part.host }
 }
 
-/// The native results of an earlier run: suite, job and what was seen.
-pub fn read_native(path: &Path) -> Result<Vec<(String, (String, Seen))>> {
+/// A native result of an earlier run.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub suite: String,
+    pub job: String,
+    area: String,
+    seen: Seen,
+}
+
+impl Known {
+    /// As its job would show it.
+    pub fn seen_by(&self, job: &Job) -> Seen {
+        let mut seen = self.seen.clone();
+        if job.place(&seen.name) != (&self.area, &self.seen.name) {
+            seen.name = format!("{}/{}", self.area, seen.name);
+        }
+        seen
+    }
+}
+
+/// The native results of an earlier run.
+pub fn read_native(path: &Path) -> Result<Vec<Known>> {
     let context = || format!("cannot read the results in {}", path.display());
     let text = fs::read_to_string(path).with_context(context)?;
     let all: Value = serde_json::from_str(&text).with_context(context)?;
@@ -116,8 +138,12 @@ pub fn read_native(path: &Path) -> Result<Vec<(String, (String, Seen))>> {
         .iter()
         .map(|record| {
             let outcome = Outcome::of_word(&field(record, "native"), &field(record, "skipped_because"));
-            let seen = Seen { name: field(record, "name"), outcome, output: String::new() };
-            (field(record, "suite"), (field(record, "job"), seen))
+            Known {
+                suite: field(record, "suite"),
+                job: field(record, "job"),
+                area: field(record, "area"),
+                seen: Seen { name: field(record, "name"), outcome, output: String::new() },
+            }
         })
         .collect())
 }
@@ -125,6 +151,7 @@ pub fn read_native(path: &Path) -> Result<Vec<(String, (String, Seen))>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suites::Reading;
 
     fn record(job: &str, verdict: Verdict) -> Record {
         Record {
@@ -155,6 +182,39 @@ mod tests {
         let text_of = results(vec![record("a", Verdict::Fail)]);
         let back = read(&text(&text_of).unwrap()).unwrap();
         assert_eq!(format!("{back:?}"), format!("{text_of:?}"));
+    }
+
+    #[test]
+    fn commands_that_are_no_more_are_left_out() {
+        let mut never = record("never", Verdict::Skipped);
+        never.attempts = 0;
+        let earlier = vec![record("old", Verdict::Pass), record("b", Verdict::Pass), never];
+        let merged = merge(results(earlier), results(vec![record("a", Verdict::Pass)]));
+        let jobs: Vec<_> = merged.records.iter().map(|record| record.job.as_str()).collect();
+        assert_eq!(jobs, ["b", "never", "a"]);
+    }
+
+    #[test]
+    fn known_results_are_named_as_their_job_names_them() {
+        let known = Known {
+            suite: "s".to_owned(),
+            job: "ls mv".to_owned(),
+            area: "mv".to_owned(),
+            seen: Seen { name: "x".to_owned(), outcome: Outcome::Pass, output: String::new() },
+        };
+        let mut job = Job {
+            area: String::new(),
+            name: "ls mv".to_owned(),
+            command: Vec::new(),
+            workdir: "/".to_owned(),
+            env: Vec::new(),
+            limit: Duration::ZERO,
+            reading: Reading::Lines,
+            short: false,
+        };
+        assert_eq!(known.seen_by(&job).name, "mv/x");
+        job.area = "mv".to_owned();
+        assert_eq!(known.seen_by(&job).name, "x");
     }
 
     #[test]
