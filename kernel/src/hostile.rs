@@ -5,6 +5,9 @@
 
 extern crate alloc;
 
+#[path = "hostile/sealed.rs"]
+mod sealed;
+
 use alloc::format;
 use core::sync::atomic::Ordering;
 
@@ -15,8 +18,8 @@ use platform_xen::shell::Kernel;
 use platform_xen::{door, hypercall, layout, regions};
 use protocol::SharedMem;
 use protocol::xen::{
-    ASK_CLONE, ASK_CRASH, ASK_EXIT, ASK_LOG, DOOR_GFN, DOOR_PAGES, Exchange, IDLE, IMAGE_PHYS, IMAGE_VIRT,
-    POSTED, REQUEST, REQUEST_DATA,
+    ASK_CLONE, ASK_CRASH, ASK_EXIT, ASK_LOG, DOOR_GFN, DOOR_PAGES, Exchange, IDLE, POSTED, REQUEST,
+    REQUEST_DATA,
 };
 
 /// Messages in all.
@@ -76,7 +79,9 @@ fn state() -> u32 {
     unsafe { ((DOOR + REQUEST) as *const u32).read_volatile() }
 }
 
-fn start(_: &'static dyn Platform) -> ! {
+fn start(platform: &'static dyn Platform) -> ! {
+    // While the request ring is still as it should be.
+    let library = sealed::library(platform);
     let port = door::header().port;
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut answered = 0;
@@ -99,9 +104,10 @@ fn start(_: &'static dyn Platform) -> ! {
     put(REQUEST, IDLE);
     let word = |sealed| if sealed { "stayed as it was" } else { "was changed" };
     let text = format!(
-        "{MESSAGES} lies, {answered} taken; a page of others that is only read {}; its own code {}",
-        word(is_sealed()),
-        word(is_code_sealed())
+        "{MESSAGES} lies, {answered} taken; a page of others that is only read {}; a page of libc {}; its own code {}",
+        word(sealed::is_read_only(&regions::family_view())),
+        word(library.is_some_and(|library| sealed::is_read_only(&library))),
+        word(sealed::is_code())
     );
     door::put(0, text.as_bytes());
     door::ask(ASK_LOG, &[text.len() as u64]);
@@ -163,49 +169,4 @@ fn anywhere(random: &mut Random) {
 fn door_op() -> u32 {
     // SAFETY: as in `put`.
     unsafe { ((DOOR + REQUEST + 4) as *const u32).read_volatile() }
-}
-
-/// The family region is granted for reading, as a file's pages are: ring 0 can make its own entry writable, and the write
-/// must not arrive.
-fn is_sealed() -> bool {
-    let family = regions::family_view();
-    let before = family.u64_at(0).load(Ordering::SeqCst);
-    let Some(frame) = regions::family_frame() else { return false };
-    let alias = layout::direct(frame) as *mut u64;
-    // SAFETY: the direct map is writable for ring 0; that nothing else knows this frame is not so, which is the point.
-    unsafe { alias.write_volatile(!before) };
-    family.u64_at(0).load(Ordering::SeqCst) == before
-}
-
-/// The tables' entry for an address of the kernel's half, whose last table is one of small pages.
-fn entry_of(addr: usize) -> *mut u64 {
-    let root: u64;
-    // SAFETY: only reads a register.
-    unsafe { core::arch::asm!("mov {}, cr3", out(reg) root, options(nomem, nostack, preserves_flags)) };
-    let mut table = root;
-    for shift in [39, 30, 21] {
-        let at = layout::direct((table >> 12) as u32) + (addr >> shift & 511) * 8;
-        // SAFETY: tables lie in the direct map.
-        table = unsafe { (at as *const u64).read_volatile() } & 0x000f_ffff_ffff_f000;
-    }
-    (layout::direct((table >> 12) as u32) + (addr >> 12 & 511) * 8) as *mut u64
-}
-
-/// Ring 0 can give itself the right to write to its code; Xen has sealed the frames all the same.
-fn is_code_sealed() -> bool {
-    const WRITABLE: u64 = 2;
-    // The first bytes, which have done their work.
-    let code = (IMAGE_VIRT + IMAGE_PHYS) as usize as *mut u8;
-    let entry = entry_of(code as usize);
-    // SAFETY: 1. the entry is that of a page of our own code, which stays as executable as it was; 2. what is written there
-    // is not run any more.
-    unsafe {
-        entry.write_volatile(entry.read_volatile() | WRITABLE);
-        core::arch::asm!("invlpg [{}]", in(reg) code, options(nostack, preserves_flags));
-        let before = code.read_volatile();
-        code.write_volatile(!before);
-        let after = code.read_volatile();
-        code.write_volatile(before);
-        after == before
-    }
 }

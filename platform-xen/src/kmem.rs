@@ -83,6 +83,9 @@ impl Zone {
 
     /// Sees to it that the run has frames; more are populated behind it, to save calls.
     fn populate(&mut self, start: u32, count: u32) -> bool {
+        if (start..start + count).all(|frame| self.populated.get(frame)) {
+            return true;
+        }
         let want = if count < AHEAD { AHEAD } else { count };
         let mut gfns = [0u64; 64];
         let mut at = start;

@@ -132,9 +132,9 @@ pub fn family_view() -> RegionView {
     fixed(FAMILY, family::REGION_SIZE)
 }
 
-/// The frame of the family region's first page.
-pub fn family_frame() -> Option<u32> {
-    space::frame_at(FAMILY)
+/// The frame of a view's first page, if it has been touched.
+pub fn frame_of(view: &RegionView) -> Option<u32> {
+    space::frame_at(view.addr(0, 1).as_ptr() as usize)
 }
 
 /// See `Regions::accept`.

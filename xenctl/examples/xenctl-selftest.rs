@@ -154,7 +154,7 @@ fn recipe(uuid: u8) -> Recipe {
 }
 
 fn built(xen: &Xen, uuid: u8) -> Result<Built, Box<dyn std::error::Error>> {
-    let image = Image::parse(elf(guest::code()))?;
+    let image = Image::parse(&elf(guest::code()))?;
     Ok(build::build(xen, &image, &recipe(uuid), |door| {
         door.map.u32_at(guest::PORT).store(door.port, Ordering::Relaxed);
         Ok(())

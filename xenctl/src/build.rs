@@ -186,7 +186,7 @@ fn load(image: &Image, frames: &[u64], window: &ForeignMap) {
         let at = index * PAGE + (segment.address % PAGE as u64) as usize;
         // Memory that Xen gives is no promise of zeros.
         window.zero(done, at.saturating_sub(done));
-        let content = image.content(segment);
+        let content = &segment.content;
         window.write(at, content);
         window.zero(at + content.len(), segment.size as usize - content.len());
         done = at + segment.size as usize;

@@ -6,13 +6,22 @@
  *   offshoot-lab-tries steps             such a round for each line that comes in, with one page
  *   offshoot-lab-tries crowd N KIDS      so many rounds of forks one right after the other; each child sends a hundred records
  *   offshoot-lab-tries peers N           N children, one after the other, each of which wakes its parent
+ *
+ * and two of dom0's own:
+ *
+ *   offshoot-lab-tries eat SECONDS       processes that take all memory until they are killed for it, one after the other
+ *   offshoot-lab-tries bound PID KIB     a process may map so many KiB more than it has; -1: as many as it likes
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int fail(const char *what) {
@@ -99,6 +108,48 @@ static int crowd(int kids) {
     return wrong;
 }
 
+/* The first to be killed for memory, which it takes. */
+static void take_all(void) {
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+    if (fd < 0 || write(fd, "1000", 4) != 4)
+        _exit(1);
+    for (;;)
+        if (mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
+            pause();
+}
+
+static int eat(long seconds) {
+    time_t end = time(NULL) + seconds;
+    long killed = 0;
+    while (time(NULL) < end) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid == 0)
+            take_all();
+        if (pid < 0 || waitpid(pid, &status, 0) != pid)
+            return fail("fork");
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+            return printf("it ended with %#x\n", status), 1;
+        killed++;
+    }
+    printf("%ld were killed for memory\n", killed);
+    return killed == 0;
+}
+
+static int bound(const char *pid, long more) {
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    char path[64];
+    long pages;
+    if (more >= 0) {
+        snprintf(path, sizeof path, "/proc/%s/statm", pid);
+        FILE *file = fopen(path, "r");
+        if (!file || fscanf(file, "%ld", &pages) != 1)
+            return fail(path);
+        limit.rlim_cur = pages * 4096 + more * 1024;
+    }
+    return prlimit(atoi(pid), RLIMIT_AS, &limit, NULL) ? fail("prlimit") : 0;
+}
+
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc == 4 && strcmp(argv[1], "rounds") == 0) {
@@ -130,6 +181,10 @@ int main(int argc, char **argv) {
             wrong |= crowd(atoi(argv[3]));
         return wrong;
     }
+    if (argc == 3 && strcmp(argv[1], "eat") == 0)
+        return eat(atol(argv[2]));
+    if (argc == 4 && strcmp(argv[1], "bound") == 0)
+        return bound(argv[2], atol(argv[3]));
     errno = EINVAL;
     return fail("offshoot-lab-tries");
 }

@@ -149,7 +149,7 @@ impl Grants for FakeGrants {
 }
 
 impl Hypervisor for Fake {
-    fn create_holder(&self, _name: &str, _max: u64) -> Result<(u32, Box<dyn Grants>), Errno> {
+    fn create_holder(&self, _max: u64) -> Result<(u32, Box<dyn Grants>), Errno> {
         let id = self.create();
         Ok((id, self.table(id)))
     }

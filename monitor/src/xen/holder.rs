@@ -51,8 +51,8 @@ pub struct Granted {
 
 impl Holder {
     /// Makes one.
-    pub fn new(hyper: Rc<dyn Hypervisor>, name: &str, max_frames: u64) -> Result<Rc<Self>, Errno> {
-        let (domain, grants) = hyper.create_holder(name, max_frames)?;
+    pub fn new(hyper: Rc<dyn Hypervisor>, max_frames: u64) -> Result<Rc<Self>, Errno> {
+        let (domain, grants) = hyper.create_holder(max_frames)?;
         let sink = FIRST_GFN;
         hyper.populate(domain, &[sink]).inspect_err(|_| hyper.destroy(domain))?;
         let state = State {

@@ -93,7 +93,8 @@ impl Host {
 
     /// A backend over some hypervisor.
     pub(super) fn with(hyper: Rc<dyn Hypervisor>, config: &Config) -> Result<Self, Errno> {
-        let holder = Holder::new(hyper.clone(), &format!("{}.holder", config.name), HOLDER_FRAMES)?;
+        let holder = Holder::new(hyper.clone(), HOLDER_FRAMES)?;
+        let holder_id = holder.domain();
         let max_frames = match config.memory {
             0 => DEFAULT_FRAMES,
             bytes => bytes.div_ceil(PAGE as u64).max(0x1000),
@@ -115,7 +116,7 @@ impl Host {
             leaving: VecDeque::new(),
             ready: BTreeSet::new(),
             unheard: BTreeSet::new(),
-            renames: VecDeque::new(),
+            renames: VecDeque::from([(holder_id, format!("{}.holder", config.name))]),
             waited: 0,
             memory: Memory::default(),
             wrong: false,
@@ -161,7 +162,8 @@ impl Host {
         let Some((id, name)) = self.renames.pop_front() else { return false };
         self.waited = self.waited.saturating_sub(1);
         // A later name makes this one moot.
-        if self.domains.contains_key(&id) && !self.renames.iter().any(|(later, _)| *later == id) {
+        let lives = self.domains.contains_key(&id) || id == self.holder.domain();
+        if lives && !self.renames.iter().any(|(later, _)| *later == id) {
             self.hyper.rename(id, &name);
         }
         true

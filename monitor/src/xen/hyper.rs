@@ -49,7 +49,7 @@ pub struct Status {
 /// Xen, from its dom0.
 pub trait Hypervisor {
     /// A domain that never runs; it may own this many frames.
-    fn create_holder(&self, name: &str, max_frames: u64) -> Result<(u32, Box<dyn Grants>), Errno>;
+    fn create_holder(&self, max_frames: u64) -> Result<(u32, Box<dyn Grants>), Errno>;
     /// A domain with the member's kernel in it.
     fn build(&self, max_frames: u64) -> Result<Built, Errno>;
     /// Lets it run.

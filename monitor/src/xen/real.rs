@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::ptr::NonNull;
@@ -31,16 +32,18 @@ struct Real {
     /// UUIDs of our domains, and whether xenstore knows them.
     uuids: RefCell<BTreeMap<u32, ([u8; 16], bool)>>,
     count: Cell<u32>,
+    /// Why no domain could be built last; empty when one could.
+    failure: RefCell<String>,
 }
 
 /// Opens Xen for a family whose members run the kernel at this path.
 pub fn open(kernel: &Path) -> Result<Rc<dyn Hypervisor>> {
     let xen = Xen::open().map_err(|e| anyhow::anyhow!("not a Xen dom0: {e}"))?;
     let channels = EventChannels::open().map_err(|e| anyhow::anyhow!("not a Xen dom0: {e}"))?;
-    let bytes = std::fs::read(kernel).with_context(|| {
+    let file = File::open(kernel).with_context(|| {
         format!("cannot read the members' kernel {}: build it with `cargo xtask build`", kernel.display())
     })?;
-    let Ok(image) = Image::parse(bytes) else {
+    let Ok(image) = Image::read(&file) else {
         bail!("{} is no kernel for Xen members", kernel.display());
     };
     sweep_with(&xen);
@@ -54,6 +57,7 @@ pub fn open(kernel: &Path) -> Result<Rc<dyn Hypervisor>> {
         owner: Owner::this(),
         uuids: RefCell::default(),
         count: Cell::new(0),
+        failure: RefCell::default(),
     }))
 }
 
@@ -93,13 +97,13 @@ impl Real {
 }
 
 impl Hypervisor for Real {
-    fn create_holder(&self, name: &str, max_frames: u64) -> Result<(u32, Box<dyn Grants>), Errno> {
+    fn create_holder(&self, max_frames: u64) -> Result<(u32, Box<dyn Grants>), Errno> {
         let config = self.config();
         let uuid = config.uuid;
         let recipe =
             Recipe { config, max_pages: max_frames, console: false, store: false, ..Recipe::default() };
         let (domain, grants) = holder(&self.xen, &recipe).map_err(errno)?;
-        self.publish(domain, name, uuid);
+        self.uuids.borrow_mut().insert(domain.0.into(), (uuid, false));
         Ok((domain.0.into(), Box::new(grants)))
     }
     fn build(&self, max_frames: u64) -> Result<Built, Errno> {
@@ -115,9 +119,14 @@ impl Hypervisor for Real {
             store: false,
         };
         let built = build(&self.xen, &self.image, &recipe, |_| Ok(())).map_err(|e| {
-            say(&format!("cannot build a domain: {e}"));
+            // It is tried again and again: what is wrong is told when it begins.
+            let line = format!("cannot build a domain: {e}");
+            if self.failure.replace(line.clone()) != line {
+                say(&line);
+            }
             errno(e)
         })?;
+        self.failure.take();
         self.uuids.borrow_mut().insert(built.domain.0.into(), (uuid, false));
         Ok(Built {
             domain: built.domain.0.into(),

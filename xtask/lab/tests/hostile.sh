@@ -11,6 +11,7 @@ cut -c1-200 /tmp/hostile/log | tail -n 5
 [ "$status" -lt 124 ] || [ "$status" -gt 125 ] || fail "the liar's monitor ended with $status"
 grep -q "100000 lies" /tmp/hostile/log || fail "the liar did not come to its end"
 grep -q "only read stayed as it was" /tmp/hostile/log || fail "a page was changed that is only read"
+grep -q "a page of libc stayed as it was" /tmp/hostile/log || fail "a page of libc was changed, or given for writing"
 grep -q "its own code stayed as it was" /tmp/hostile/log || fail "a kernel has changed its own code"
 if grep -q panicked /tmp/hostile/log; then fail "the liar's monitor panicked"; fi
 rm -rf /tmp/hostile

@@ -23,7 +23,7 @@ const PROGRAMS: [(&[&str], &str); 5] = [
 ];
 
 /// The kernel of members on Xen; the monitor looks for it beside its own executable.
-const KERNEL: &str = "offshoot-kernel-xen";
+pub const KERNEL: &str = "offshoot-kernel-xen";
 /// One that lies, for a test.
 const HOSTILE: &str = "offshoot-kernel-hostile";
 

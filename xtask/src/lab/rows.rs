@@ -69,7 +69,7 @@ macro_rules! cases {
 }
 
 /// All of them.
-pub const ROWS: [Row; 24] = [
+pub const ROWS: [Row; 25] = [
     Row { name: "xenctl", place: Place::Dom0, line: "xenctl-selftest", seconds: 120 },
     Row {
         name: "busybox",
@@ -95,6 +95,7 @@ pub const ROWS: [Row; 24] = [
         line: "sh xtask/lab/tests/monitor_memory.sh",
         seconds: 300,
     },
+    Row { name: "dom0 memory", place: Place::Dom0, line: "sh xtask/lab/tests/dom0_memory.sh", seconds: 120 },
     Row {
         name: "tables",
         place: Place::Fresh("gnttab_max_frames=4 gnttab_max_maptrack_frames=4"),

@@ -36,8 +36,8 @@ pub fn prepare(place: &Place, base: &Base) -> Result<()> {
     );
     let measuring = format!("{common}name = \"{NAME}\"\nramdisk = \"/lab/{DIR}/initramfs\"\n");
     write(place, "guest.cfg", measuring.as_bytes())?;
-    // The smallest kernel there is: it is built, and never runs.
-    let empty = "type = \"pvh\"\nname = \"empty\"\nmemory = 64\nvcpus = 1\nkernel = \"/lab/bin/offshoot-kernel-xen\"\n";
+    // It is built, and never runs; whoever starts it names a kernel.
+    let empty = "type = \"pvh\"\nname = \"empty\"\nmemory = 64\nvcpus = 1\n";
     write(place, "empty.cfg", empty.as_bytes())
 }
 
