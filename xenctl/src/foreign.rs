@@ -179,18 +179,14 @@ impl ForeignMap {
 
     /// Copies bytes into the window.
     pub fn write(&self, offset: usize, from: &[u8]) {
-        let words = from.chunks_exact(8);
-        let (mut at, rest) = (offset, words.remainder());
-        if offset.is_multiple_of(8) {
-            for word in words {
-                let word = u64::from_ne_bytes(word.try_into().unwrap_or_default());
-                self.cell::<AtomicU64>(at).store(word, Ordering::Relaxed);
-                at += 8;
-            }
-        } else {
+        if !offset.is_multiple_of(8) {
             return self.write_bytes(offset, from);
         }
-        self.write_bytes(at, rest);
+        let (words, rest) = from.as_chunks::<8>();
+        for (cell, word) in self.words(offset, words.len()).iter().zip(words) {
+            cell.store(u64::from_ne_bytes(*word), Ordering::Relaxed);
+        }
+        self.write_bytes(offset + words.len() * 8, rest);
     }
 
     fn write_bytes(&self, offset: usize, from: &[u8]) {
@@ -218,6 +214,15 @@ impl ForeignMap {
     /// A 64-bit word of the window; the offset is a multiple of 8.
     pub fn u64_at(&self, offset: usize) -> &AtomicU64 {
         self.cell(offset)
+    }
+
+    /// So many words from an offset on.
+    fn words(&self, offset: usize, count: usize) -> &[AtomicU64] {
+        let end = count.checked_mul(8).and_then(|len| offset.checked_add(len));
+        assert!(offset.is_multiple_of(8), "misaligned place in a foreign mapping");
+        assert!(end.is_some_and(|end| end <= self.memory.len()), "outside of a foreign mapping");
+        // SAFETY: as in `cell`, for each of them.
+        unsafe { std::slice::from_raw_parts(self.memory.base().add(offset).cast(), count) }
     }
 
     fn cell<A: Atomic>(&self, offset: usize) -> &A {
