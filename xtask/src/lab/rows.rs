@@ -112,6 +112,12 @@ pub const ROWS: [Row; 25] = [
         line: "HOST_PORT=6390 REQUESTS=500 bash ports/redis/smoke.sh",
         seconds: 900,
     },
+    Row {
+        name: "postgres",
+        place: Place::Dom0,
+        line: "HOST_PORT=5433 bash ports/postgres/smoke.sh",
+        seconds: 900,
+    },
     Row { name: "nginx", place: Place::Here, line: "bash ports/nginx/smoke.sh", seconds: 300 },
     cases!("1"),
     cases!("2"),

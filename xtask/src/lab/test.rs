@@ -21,7 +21,7 @@ use crate::shell;
 use crate::tally::{Tally, parse_closing};
 
 /// The ports whose programs the tests run.
-const PORTS: [&str; 4] = ["bash", "nginx", "python", "redis"];
+const PORTS: [&str; 5] = ["bash", "nginx", "postgres", "python", "redis"];
 
 /// An emulated machine is so much slower, at worst.
 pub const PATIENCE: u32 = 6;
