@@ -11,7 +11,8 @@ use abi::mm::PAGE_SIZE;
 use platform::machine::Usage;
 use platform::{Backing, MemError, Prot};
 use protocol::xen::{
-    ASK_DROP, ASK_SYNC, NOTICE_CLOSE, NOTICE_CUT, NOTICE_DROPPED, NOTICE_PULLED, NOTICE_TOUCHED, PageGrant,
+    ASK_DROP, ASK_SYNC, NOTICE_CLOSE, NOTICE_CUT, NOTICE_DROPPED, NOTICE_PULLED, NOTICE_SHED, NOTICE_TOUCHED,
+    PageGrant,
 };
 
 use crate::ahead::Ahead;
@@ -168,6 +169,9 @@ impl Space {
         match kind {
             NOTICE_DROPPED => self.frames.dropped(arg),
             NOTICE_CUT => self.let_go(arg),
+            NOTICE_SHED => {
+                self.shed();
+            }
             NOTICE_PULLED => return snapshot::pulled(arg),
             NOTICE_TOUCHED => return hot::touched(arg as usize),
             NOTICE_CLOSE => return hypercall::close_port(arg as u32),
@@ -276,6 +280,23 @@ impl Space {
             });
         }
         self.grants.tidy(true);
+    }
+
+    /// Lets go of all pages of regions that the app has mapped, so that others can be: they come again when they are touched.
+    /// False when there are none.
+    fn shed(&mut self) -> bool {
+        let Self { grants, .. } = self;
+        let mut any = false;
+        tables::walk(&mut Live, self.root, APP.0, APP.1, false, &mut |_, entry| {
+            if *entry & (GRANT | REMOTE) == GRANT {
+                grants.release(tables::frame(*entry));
+                *entry = 0;
+                any = true;
+            }
+        });
+        cpu::flush_app();
+        self.grants.tidy(true);
+        any
     }
 
     /// What becomes due when something was let go: frames and grants go back, tokens are dropped.

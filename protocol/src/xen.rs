@@ -208,6 +208,9 @@ pub const NOTICE_PULLED: u64 = 3;
 pub const NOTICE_TOUCHED: u64 = 4;
 /// The member at the other end of a port is no more: argument = the port, which is to be closed. Not rung.
 pub const NOTICE_CLOSE: u64 = 5;
+/// The holder's grant table is nearly full: the member lets go of the pages of regions that its app has mapped. Those that it
+/// needs it gets again at the next touch.
+pub const NOTICE_SHED: u64 = 6;
 
 /// Offset in a slot's part of the events region (`protocol::events`) of the domain id (u32) that the slot has now. The
 /// monitor writes it before the member runs: who has bound a port to an earlier member of the slot binds anew.

@@ -14,7 +14,7 @@ const SPARE: usize = 64;
 /// Frames populated at one time.
 const BATCH: u64 = 16;
 /// References that must be free before a member is made: twice what an ordinary one has of pages of regions.
-const MEMBER_GRANTS: usize = 192;
+pub(super) const MEMBER_GRANTS: usize = 192;
 /// The first frame used; lower ones mean something to a PC.
 const FIRST_GFN: u64 = 0x200;
 
@@ -130,6 +130,13 @@ impl Holder {
     pub fn has_room(&self) -> bool {
         self.collect();
         self.state.borrow_mut().grants.has_room(MEMBER_GRANTS)
+    }
+
+    /// Whether more than four fifths of the table are in use.
+    pub fn is_crowded(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        let more = state.grants.in_use() / 4;
+        !state.grants.has_room(more)
     }
 
     /// Lets `to` use a frame; the reference.

@@ -77,6 +77,8 @@ pub struct Host {
     /// The books were found to be wrong, and that was told.
     pub(super) wrong: bool,
     pub(super) next_look: Instant,
+    /// When members may next be told to let go of pages.
+    pub(super) next_shed: Instant,
     /// The holder is gone, and the family with it.
     pub(super) broken: bool,
     pub(super) max_frames: u64,
@@ -121,6 +123,7 @@ impl Host {
             memory: Memory::default(),
             wrong: false,
             next_look: Instant::now(),
+            next_shed: Instant::now(),
             broken: false,
             max_frames,
             shells: 0,
@@ -211,9 +214,13 @@ impl Host {
         Ok((Backing::Held(control), view, id))
     }
 
-    fn has_memory(&self) -> Result<(), Errno> {
+    fn has_memory(&mut self) -> Result<(), Errno> {
         let alive = self.domains.values().any(|d| matches!(d.role, Role::Member(_)));
-        self.memory.check(&*self.hyper, self.holder.has_room(), alive)
+        let room = self.holder.has_room();
+        if !room {
+            self.make_room(None);
+        }
+        self.memory.check(&*self.hyper, room, alive)
     }
 
     fn build(&mut self) -> Result<(u32, Rc<Pages>), Errno> {

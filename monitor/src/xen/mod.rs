@@ -24,6 +24,7 @@ mod pages;
 mod ports;
 mod real;
 mod serve;
+mod shed;
 mod sweep;
 #[cfg(test)]
 mod tests;

@@ -210,6 +210,7 @@ fn pages(fam: &mut Family, id: u32, asked: &Asked) -> Said {
         return Err(Errno::EACCES);
     }
     let Backend::Xen(host) = &mut fam.backend else { return Err(Errno::EINVAL) };
+    host.make_room(Some(id));
     let domain = host.domains.get_mut(&id).ok_or(Errno::ESRCH)?;
     let count = count.clamp(1, PAGES_AT_ONCE);
     if domain.granted.len() as u64 + count > PAGES_PER_MEMBER as u64 {

@@ -343,6 +343,31 @@ fn a_shell_that_an_operator_destroyed_is_replaced() {
 }
 
 #[test]
+fn who_has_many_pages_lets_go_of_them_when_the_table_is_nearly_full() {
+    const PAGES: u64 = 256;
+    let mut g = Guest::new();
+    let (first, slot) = (g.first, g.first.0);
+    let (child, _) = g.fork(first);
+    let id = g.fam.regions.create("shared", PAGES * 4096).expect("a region");
+    g.fam.regions.attach(id, slot);
+    g.fam.regions.attach(id, child.0);
+    for page in (0..PAGES).step_by(16) {
+        assert_eq!(g.ask(first.2, ASK_PAGES, &[id.0, page, 16, 1], &[]), 16);
+    }
+    let told = |g: &mut Guest, domain| {
+        let mut notices = [[0u64; 2]; 16];
+        g.door(domain).read(NOTICE_RING + 16, notices.as_mut_bytes());
+        notices.contains(&[NOTICE_SHED, 0])
+    };
+    assert!(!told(&mut g, first.2));
+    let given = g.host().holder.grants().1;
+    g.fake.set_table(Some(given + given / 5));
+    assert_eq!(g.ask(child.2, ASK_PAGES, &[id.0, 0, 1, 1], &[]), 1);
+    assert!(told(&mut g, first.2));
+    assert!(!told(&mut g, child.2));
+}
+
+#[test]
 fn a_fork_needs_room_in_the_grant_table() {
     let mut g = Guest::new();
     let first = g.first;

@@ -85,7 +85,11 @@ impl Space {
             }
             count += 1;
         }
-        let (frames, n) = self.grants.fetch(wanted, count)?;
+        let fetched = match self.grants.fetch(wanted, count) {
+            Err(Bad::NoMemory) if self.shed() => self.grants.fetch(wanted, 1),
+            fetched => fetched,
+        };
+        let (frames, n) = fetched?;
         if n == self.around {
             self.around = (n * 2).min(AROUND);
         }
@@ -109,7 +113,13 @@ impl Space {
             to[count] = frame;
             count += 1;
         }
-        let copied = if count == 0 { Err(Bad::NoMemory) } else { self.grants.copy(first, &to[..count]) };
+        let copied = match count {
+            0 => Err(Bad::NoMemory),
+            _ => match self.grants.copy(first, &to[..count]) {
+                Err(Bad::NoMemory) if self.shed() => self.grants.copy(first, &to[..1]),
+                copied => copied,
+            },
+        };
         let good = copied.unwrap_or(0);
         for frame in &to[good..count] {
             self.frames.release(*frame);
