@@ -115,7 +115,7 @@ pub const ROWS: [Row; 25] = [
     Row {
         name: "postgres",
         place: Place::Dom0,
-        line: "HOST_PORT=5433 bash ports/postgres/smoke.sh",
+        line: "HOST_PORT=5433 TRANSACTIONS=10 bash ports/postgres/smoke.sh",
         seconds: 900,
     },
     Row { name: "nginx", place: Place::Here, line: "bash ports/nginx/smoke.sh", seconds: 300 },
