@@ -11,11 +11,11 @@ answers() { [ "$(get --output /dev/null --write-out '%{http_code}' "$url/")" = 2
 
 serves_the_file() { get "$url/1k.txt" | cmp --silent - "$here/html/1k.txt"; }
 
-serves_the_index() { get "$url/" | grep --quiet 'nginx on Offshoot'; }
+serves_the_index() { get "$url/" | grep -q 'nginx on Offshoot'; }
 
 says_404() { [ "$(get --output /dev/null --write-out '%{http_code}' "$url/nothing-here")" = 404 ]; }
 
-answers_head() { get --head "$url/1k.txt" | grep --quiet --ignore-case 'content-length: 1024'; }
+answers_head() { get --head "$url/1k.txt" | grep -qi 'content-length: 1024'; }
 
 serves_a_range() { [ "$(get --range 0-7 "$url/1k.txt")" = Offshoot ]; }
 

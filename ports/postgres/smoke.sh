@@ -40,7 +40,7 @@ balances_agree() {
 benchmark() {
     client pgbench -i -q -s 2 postgres >"$scratch/benchmark" 2>&1 &&
         client pgbench -c 8 -j 2 -t "$transactions" postgres >>"$scratch/benchmark" 2>&1 &&
-        grep --quiet "actually processed: $((8 * transactions))/$((8 * transactions))" "$scratch/benchmark"
+        grep -q "actually processed: $((8 * transactions))/$((8 * transactions))" "$scratch/benchmark"
 }
 
 start
@@ -62,10 +62,10 @@ gives "one backend cancels another" \
     "select pg_cancel_backend(pid) from pg_stat_activity where query = 'select pg_sleep(60)'" t
 wait "$sleeper"
 check "who was canceled says so" "it says: $(cat "$scratch/sleeper")" \
-    grep --quiet 'canceling statement' "$scratch/sleeper"
+    grep -q 'canceling statement' "$scratch/sleeper"
 gives "a timer ends a statement" "set statement_timeout = 200; select pg_sleep(60)" \
     'ERROR:  canceling statement due to statement timeout'
-check "a query runs in parallel workers" "no worker was started" grep --quiet 'Workers Launched: 2' \
+check "a query runs in parallel workers" "no worker was started" grep -q 'Workers Launched: 2' \
     <(sql "set parallel_setup_cost = 0; set parallel_tuple_cost = 0; set min_parallel_table_scan_size = 0;
         set max_parallel_workers_per_gather = 2; explain analyze select count(*) from pgbench_accounts")
 gives "a program of the guest feeds a table" \

@@ -29,7 +29,7 @@ program journal "sqlite in WAL mode from two processes"
 
 get() { curl --silent --show-error --max-time $((20 * patience)) "$@" 2>&1; }
 
-answers() { get "$url/pid" | grep --quiet '^[0-9]* [0-9]*$'; }
+answers() { get "$url/pid" | grep -q '^[0-9]* [0-9]*$'; }
 
 # Eight at once: each by a child of its own, all of one parent.
 forks() {

@@ -15,7 +15,7 @@ use portkit::{Cache, Port, Progress, Root, build_root};
 use super::Lab;
 use super::job::{Job, quote};
 use super::leaks::Holdings;
-use super::rows::{Place, ROWS, Row};
+use super::rows::{NAMED, Place, ROWS, Row};
 use crate::repo::Repo;
 use crate::shell;
 use crate::tally::{Tally, parse_closing};
@@ -26,11 +26,14 @@ const PORTS: [&str; 5] = ["bash", "nginx", "postgres", "python", "redis"];
 /// An emulated machine is so much slower, at worst.
 pub const PATIENCE: u32 = 6;
 
-/// Runs the tests whose names contain one of these words, or all.
+/// Runs the tests whose names contain one of these words, or all but those that must be named.
 pub fn run(repo: &Repo, lab: &Lab, only: &[String]) -> Result<Tally> {
     let chosen: Vec<&'static Row> = ROWS
         .iter()
-        .filter(|row| only.is_empty() || only.iter().any(|word| row.name.contains(word.as_str())))
+        .filter(|row| match only {
+            [] => !NAMED.contains(&row.name),
+            words => words.iter().any(|word| row.name.contains(word.as_str())),
+        })
         .collect();
     if chosen.is_empty() {
         bail!("no test of the lab is called so; there are: {}", ROWS.map(|row| row.name).join(", "));
