@@ -9,15 +9,20 @@ pub struct About {
     pub version: String,
 }
 
+/// Said when there are figures of Xen.
+const ON_XEN: &str = " On Xen, members are domains in a [lab](lab.md), which is emulated\n\
+    where the machine has no hardware for it; the native side is the machine itself.";
+
 /// The page of these runs.
 pub fn page(about: &About, runs: &[Results]) -> String {
     let mut page = format!(
         "# Compatibility\n\nMade by `cargo xtask compat --page`; do not edit. Suites that others wrote, unmodified, from \
          Debian's packages, and\nour own cases: the same programs in the same file system, natively and under Offshoot {}, \
          side by side. Only what\npasses natively counts. What fails is tried once more, alone. What fails here although \
-         it passes natively is\nlisted with its reason.\n\n\
+         it passes natively is\nlisted with its reason.{}\n\n\
          | suite | platform | passes natively | of those here | rate | at the second attempt |\n|---|---|---:|---:|---:|---:|\n",
-        about.version
+        about.version,
+        if runs.iter().any(|run| run.platform == "xen") { ON_XEN } else { "" }
     );
     for (run, suite) in suites(runs) {
         let all = run.figures(&suite.name);
