@@ -21,6 +21,8 @@ const PORT: &str = include_str!("../../suites/compat-busybox/port.toml");
 const LIMIT: Duration = Duration::from_secs(300);
 /// Of a few applets.
 const LIMIT_OF_BATCH: Duration = Duration::from_secs(600);
+/// A folder of ash's tests with thousands of forks, and its limit.
+const SLOW_ASH: (&str, Duration) = ("ash-z_slow", Duration::from_secs(1200));
 /// How many applets one job tests.
 const BATCH: usize = 8;
 
@@ -101,6 +103,9 @@ fn batch(applets: &[String], short: bool) -> Job {
 fn ash(folder: &str) -> Job {
     let mut job = job("ash".to_owned(), folder.to_owned(), RUN_ASH, &[folder.to_owned()]);
     job.short = folder == SHORT_ASH;
+    if folder == SLOW_ASH.0 {
+        job.limit = SLOW_ASH.1;
+    }
     job
 }
 
