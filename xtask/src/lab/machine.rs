@@ -22,6 +22,9 @@ use super::place::Place;
 /// The port on which the agent listens in dom0.
 const AGENT: u16 = 2222;
 
+/// dom0's command line. With FSGSBASE a PV kernel reads an MSR at each change of threads, which traps into Xen.
+const DOM0: &str = "console=hvc0 rdinit=/init nofsgsbase quiet";
+
 /// What can be chosen about the machine.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -224,7 +227,7 @@ fn arguments(
         mounts.push(format!("host{index}:{}", path(dir)?));
     }
     // Commas part the modules here; a doubled one is a comma.
-    let dom0 = format!("console=hvc0 rdinit=/init quiet lab.shares={}", mounts.join(",")).replace(',', ",,");
+    let dom0 = format!("{DOM0} lab.shares={}", mounts.join(",")).replace(',', ",,");
     add(&["-kernel", &path(&base.xen)?]);
     add(&["-initrd", &format!("{} {dom0},{}", path(&base.kernel)?, path(&base.initramfs)?)]);
     let memory = settings.dom0_memory;
