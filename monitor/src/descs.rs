@@ -9,6 +9,7 @@ use abi::Errno;
 use protocol::MAX_DESCS;
 use protocol::family::DescState;
 
+use crate::epoll::Epoll;
 use crate::pidfd::PidFd;
 use crate::published::FamilyRegion;
 use crate::{fs, ipc, net, objects, streams};
@@ -24,6 +25,7 @@ pub enum Body {
     Pty(streams::PtyEnd),
     PidFd(PidFd),
     MQueue(ipc::mqueue::MqId),
+    Epoll(Epoll),
 }
 
 /// An open file description.
@@ -35,6 +37,8 @@ pub struct Desc {
     holders: BTreeSet<u32>,
     /// Messages on their way that carry it.
     transit: u32,
+    /// Epoll instances that watch it, by how many entries each.
+    watchers: BTreeMap<u32, u32>,
 }
 
 /// All descriptions of a family.
@@ -67,7 +71,8 @@ impl DescTable {
         let generation = self.generations[n as usize].wrapping_add(1);
         self.generations[n as usize] = generation;
         let holders = BTreeSet::from([pid]);
-        self.descs[n as usize] = Some(Desc { body, flags, generation, holders, transit: 0 });
+        let watchers = BTreeMap::new();
+        self.descs[n as usize] = Some(Desc { body, flags, generation, holders, transit: 0, watchers });
         self.held.entry(pid).or_default().insert(n);
         self.publish(n);
         Ok(n)
@@ -79,8 +84,9 @@ impl DescTable {
                 flags: d.flags,
                 holders: d.holders.len() as u32 + d.transit,
                 generation: d.generation,
+                changes: if let Body::Epoll(e) = &d.body { e.changes() } else { 0 },
             },
-            None => DescState { flags: 0, holders: 0, generation: self.generations[n as usize] },
+            None => DescState { generation: self.generations[n as usize], ..DescState::default() },
         };
         self.published.set_desc(n, state);
     }
@@ -169,11 +175,82 @@ impl DescTable {
         let d = self.slot(n)?;
         let last = d.holders.is_empty() && d.transit == 0;
         let gone = if last { self.descs[n as usize].take() } else { None };
-        if last {
+        if let Some(gone) = &gone {
             self.free.push(n);
+            self.unlink(n, gone);
         }
         self.publish(n);
         gone.map(|d| d.body)
+    }
+
+    /// A description is no more: instances that watched it forget it, and it watches nothing.
+    fn unlink(&mut self, n: u32, gone: &Desc) {
+        for watcher in gone.watchers.keys() {
+            if let Some(Body::Epoll(epoll)) = self.any_mut(*watcher).map(|d| &mut d.body) {
+                epoll.forget(n);
+                self.publish(*watcher);
+            }
+        }
+        if let Body::Epoll(epoll) = &gone.body {
+            epoll.watched().for_each(|watched| self.unwatch(watched, n));
+        }
+    }
+
+    /// The epoll instance `epoll` has one more entry for the description.
+    pub fn watch(&mut self, n: u32, epoll: u32) {
+        if let Some(d) = self.any_mut(n) {
+            *d.watchers.entry(epoll).or_default() += 1;
+        }
+    }
+
+    /// It has one less.
+    pub fn unwatch(&mut self, n: u32, epoll: u32) {
+        let Some(d) = self.any_mut(n) else { return };
+        if let Some(count) = d.watchers.get_mut(&epoll) {
+            *count -= 1;
+            if *count == 0 {
+                d.watchers.remove(&epoll);
+            }
+        }
+    }
+
+    /// Descriptions know of exactly those epoll entries that there are.
+    #[cfg(test)]
+    pub fn watchers_are_sound(&self) -> bool {
+        let (mut listed, mut known) = (BTreeMap::<(u32, u32), u32>::new(), BTreeMap::new());
+        for (n, d) in (0..).zip(&self.descs).filter_map(|(n, d)| Some((n, d.as_ref()?))) {
+            if let Body::Epoll(epoll) = &d.body {
+                epoll.watched().for_each(|of| *listed.entry((of, n)).or_default() += 1);
+            }
+            known.extend(d.watchers.iter().map(|(epoll, count)| ((n, *epoll), *count)));
+        }
+        listed == known
+    }
+
+    /// What is published of it is another now.
+    pub fn republish(&self, n: u32) {
+        self.publish(n);
+    }
+
+    /// On whose behalf `pid` may ask whether the description is ready: its own if it holds it, a holder's if it holds an epoll
+    /// instance that watches it.
+    pub fn holder_for(&self, n: u32, pid: u32) -> Option<u32> {
+        let d = self.slot(n)?;
+        if d.holders.contains(&pid) {
+            return Some(pid);
+        }
+        self.audience(n).contains(&pid).then(|| d.holders.first().copied())?
+    }
+
+    /// Who hears of what happens to the description: its holders, and those of the epoll instances that watch it.
+    pub fn audience(&self, n: u32) -> BTreeSet<u32> {
+        let (mut all, mut seen, mut next) = (BTreeSet::new(), BTreeSet::from([n]), vec![n]);
+        while let Some(d) = next.pop().map(|n| self.slot(n)) {
+            let Some(d) = d else { continue };
+            all.extend(d.holders.iter().copied());
+            next.extend(d.watchers.keys().copied().filter(|w| seen.insert(*w)));
+        }
+        all
     }
 
     /// What `pid` holds.

@@ -152,6 +152,7 @@ impl Family {
             Body::Pty(end) => streams::release_pty(self, end),
             Body::PidFd(p) => self.objects.free(p.object),
             Body::MQueue(id) => ipc::mqueue::release(self, id),
+            Body::Epoll(e) => self.objects.free(e.object()),
         }
     }
 

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod descs;
+pub mod epoll;
 pub mod event_loop;
 pub mod events;
 pub mod family;

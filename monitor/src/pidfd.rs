@@ -50,8 +50,13 @@ pub fn open(fam: &mut Family, pid: u32, target: u32, flags: u32) -> Result<u32, 
 /// Process `pid` ended: whoever polls it hears of it.
 pub fn process_ended(fam: &mut Family, pid: u32) {
     for (object, desc) in mark(fam, pid, |p| p.ended = true) {
-        let slots: Vec<u32> =
-            fam.descs.holders(desc).filter_map(|h| fam.procs.get(h).ok()).map(|p| p.slot).collect();
+        let slots: Vec<u32> = fam
+            .descs
+            .audience(desc)
+            .into_iter()
+            .filter_map(|h| fam.procs.get(h).ok())
+            .map(|p| p.slot)
+            .collect();
         for slot in slots {
             fam.notify(slot, object);
         }

@@ -61,6 +61,7 @@ fn rights(cx: &Cx<'_>, data: &[u8], out: &mut Outgoing) -> SysResult<()> {
     for raw in data.chunks_exact(4) {
         let fd = i32::from_ne_bytes(raw.try_into().map_err(|_| Errno::EINVAL)?);
         let file = cx.file(Fd(fd))?;
+        file.recall();
         // What lives in this member alone cannot leave it.
         if file.desc() == 0 {
             return Err(Errno::EOPNOTSUPP);

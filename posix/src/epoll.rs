@@ -16,7 +16,7 @@ use crate::cx::Cx;
 
 crate::syscalls! {
     SYS_epoll_create epoll_create(size: i32) Partial "as epoll_create1" => sys_epoll_create;
-    SYS_epoll_create1 epoll_create1(flags: u32) Partial "after fork the child has a private copy of the instance; it cannot be passed by SCM_RIGHTS (EINVAL), and posix_spawn and vfork with exec lose it" => sys_epoll_create1;
+    SYS_epoll_create1 epoll_create1(flags: u32) Partial "an edge of a file that is no pipe, socket or timer may be reported to each of several processes that hold the instance; a file that its process closes while another holds it is watched on only if the instance has several holders too" => sys_epoll_create1;
     SYS_epoll_ctl epoll_ctl(epfd: Fd, op: i32, fd: Fd, event: UserRef<EpollEvent>) Full "" => sys_epoll_ctl;
     SYS_epoll_wait epoll_wait(epfd: Fd, events: Addr, maxevents: i32, timeout: i32) Full "" => sys_epoll_wait;
     SYS_epoll_pwait epoll_pwait(epfd: Fd, events: Addr, maxevents: i32, timeout: i32, mask: UserRef<SigSet>, size: usize) Full "" => sys_epoll_pwait;

@@ -29,7 +29,7 @@ pub enum Kind {
     /// O_PATH.
     Path = 12,
     /// Kinds whose state lives in the member and is only registered at the monitor so that it has a number and
-    /// survives passing: not used on the wire; the member's epoll and signalfd have no description.
+    /// survives passing: not used on the wire; a signalfd, and an epoll instance of one process, have no description.
     Local = 13,
     /// A process, pidfd_open(2): `rdev` is its pid; `PollDesc` asks whether it has ended, and the object tells.
     PidFd = 14,
@@ -37,12 +37,14 @@ pub enum Kind {
     TimerFd = 15,
     /// A POSIX message queue: `Op::MQueue` requests; `PollDesc` asks for readiness, and the object tells changes.
     MQueue = 16,
+    /// An epoll instance that several processes may hold: `Op::Epoll` requests; the object tells changes of its list.
+    Epoll = 17,
 }
 
 impl Kind {
     /// From the number on the wire.
     pub fn from_u32(n: u32) -> Option<Self> {
-        const ALL: [Kind; 16] = [
+        const ALL: [Kind; 17] = [
             Kind::File,
             Kind::Dir,
             Kind::Null,
@@ -59,6 +61,7 @@ impl Kind {
             Kind::PidFd,
             Kind::TimerFd,
             Kind::MQueue,
+            Kind::Epoll,
         ];
         ALL.into_iter().find(|k| *k as u32 == n)
     }

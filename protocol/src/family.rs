@@ -65,19 +65,21 @@ pub struct DescState {
     pub holders: u32,
     /// Changes when the number is used for another description.
     pub generation: u32,
+    /// Of an epoll instance: changes with its list ([`crate::epoll`]); otherwise 0.
+    pub changes: u32,
 }
 
 /// Reads what is published of `desc`.
 pub fn desc_state<M: SharedMem + ?Sized>(mem: &M, desc: u32) -> DescState {
     let at = DESCS + DESC_SIZE * (desc % MAX_DESCS) as usize;
     let get = |i: usize| mem.u32_at(at + i * 4).load(Ordering::Acquire);
-    DescState { flags: get(0), holders: get(1), generation: get(2) }
+    DescState { flags: get(0), holders: get(1), generation: get(2), changes: get(3) }
 }
 
 /// Publishes `desc` (monitor only).
 pub fn set_desc_state<M: SharedMem + ?Sized>(mem: &M, desc: u32, state: DescState) {
     let at = DESCS + DESC_SIZE * (desc % MAX_DESCS) as usize;
-    for (i, v) in [state.flags, state.holders, state.generation].into_iter().enumerate() {
+    for (i, v) in [state.flags, state.holders, state.generation, state.changes].into_iter().enumerate() {
         mem.u32_at(at + i * 4).store(v, Ordering::Release);
     }
 }

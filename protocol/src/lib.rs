@@ -12,6 +12,7 @@ pub mod boot;
 pub mod caps;
 pub mod control;
 pub mod desc;
+pub mod epoll;
 pub mod events;
 pub mod family;
 pub mod hosted;

@@ -246,6 +246,13 @@ ops! {
     INotifyOpen = 127,
     /// a0 = 1: of CLOCK_REALTIME, a1 = flags (O_NONBLOCK) → Info; regions[0].
     TimerFd = 128,
+    /// Epoll instances that several processes hold; what is watched is in [`crate::epoll::Entry`]s. a0 = 0 make(→ Info), 1
+    /// tell(a1 desc, a2 = [`crate::epoll::FIRST`] | [`crate::epoll::LAST`]; data = entries, in several requests if need be:
+    /// they become the list), 2 list(a1 desc, a2 = how many to leave out; ret = how many there are, data = entries), 3 to 5
+    /// add, change, remove (a1 desc; data = one entry: EEXIST, ENOENT as epoll_ctl(2), EBADF when the caller may not watch
+    /// it), 6 take(a1 desc; data = the entry that is to be reported: EAGAIN when another process has reported it). r0 = the
+    /// instance's [`crate::family::DescState::changes`] as of the answer.
+    Epoll = 129,
 
     // Sockets
     //

@@ -181,7 +181,7 @@ impl FdTable {
     /// The monitor's descriptions behind the open descriptors, as `Op::Holdings` lists them.
     pub fn holdings(&self) -> Vec<u8> {
         let slots = self.slots.lock();
-        let held = slots.list.iter().flatten().map(|e| e.file.desc()).filter(|d| *d != 0);
+        let held = slots.list.iter().flatten().map(|e| e.file.known_desc()).filter(|d| *d != 0);
         held.flat_map(u32::to_le_bytes).collect()
     }
 

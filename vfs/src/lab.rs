@@ -92,7 +92,7 @@ impl Lab {
     /// Publishes a description.
     pub fn publish(&self, desc: u32, flags: u32, holders: u32) {
         let (_, family) = self.fake.monitor_view();
-        family::set_desc_state(family, desc, DescState { flags, holders, generation: 1 });
+        family::set_desc_state(family, desc, DescState { flags, holders, generation: 1, changes: 0 });
     }
 
     fn open(&self, info: DescInfo, flags: u32, fresh: bool) -> Arc<OpenFile> {

@@ -9,10 +9,6 @@ extern crate std;
 
 pub mod cache;
 pub mod epoll;
-#[cfg(test)]
-mod epoll_model;
-#[cfg(test)]
-mod epoll_tests;
 pub mod fdtable;
 pub mod file;
 pub mod host;

@@ -315,7 +315,7 @@ fn changed(fam: &mut Family, id: u32) {
         .filter(|(_, desc)| matches!(desc.body, Body::MQueue(of) if of.0 == id))
         .map(|(n, _)| n)
         .collect();
-    let holders: BTreeSet<u32> = descs.iter().flat_map(|desc| fam.descs.holders(*desc)).collect();
+    let holders: BTreeSet<u32> = descs.iter().flat_map(|desc| fam.descs.audience(*desc)).collect();
     for slot in holders.into_iter().filter_map(|pid| fam.procs.get(pid).ok()).map(|process| process.slot) {
         fam.notify(slot, object);
     }

@@ -11,7 +11,7 @@ use crate::call::{Answer, Call, OpResult};
 use crate::descs::Body;
 use crate::family::Family;
 use crate::regions::RegionId;
-use crate::{fs, ipc, net, objects, streams};
+use crate::{epoll, fs, ipc, net, objects, streams};
 
 /// Carries out one of them.
 pub fn handle(fam: &mut Family, op: Op, call: &Call) -> OpResult {
@@ -35,7 +35,7 @@ pub fn handle(fam: &mut Family, op: Op, call: &Call) -> OpResult {
         }
         Op::DescInfo => {
             let desc = call.arg32(0)?;
-            fam.descs.get(desc, call.pid)?;
+            fam.descs.holder_for(desc, call.pid).ok_or(Errno::EBADF)?;
             Ok(Answer::default().with_struct(&info(fam, desc)))
         }
         Op::Detach => {
@@ -66,6 +66,7 @@ pub fn info(fam: &mut Family, desc: u32) -> DescInfo {
         Body::Stream(_) | Body::Pty(_) => streams::info(fam, desc),
         Body::PidFd(p) => p.info(),
         Body::MQueue(id) => ipc::mqueue::info(fam, id),
+        Body::Epoll(ref e) => epoll::info(e),
     };
     let info = DescInfo { desc, flags, ..info };
     fs::named_info(fam, info)

@@ -22,7 +22,7 @@ use protocol::Op;
 use crate::call::{Call, OpResult};
 use crate::descs::Body;
 use crate::family::Family;
-use crate::ipc;
+use crate::{epoll, ipc};
 
 /// Carries a request out.
 pub fn dispatch(fam: &mut Family, call: &Call) -> OpResult {
@@ -119,6 +119,7 @@ pub fn dispatch(fam: &mut Family, call: &Call) -> OpResult {
 
         Op::FutexWait | Op::FutexWake | Op::FutexCancel | Op::FutexRequeue => futex::handle(fam, op, call),
         Op::MQueue => ipc::mqueue::handle(fam, call),
+        Op::Epoll => epoll::handle(fam, call),
         Op::SysVShm | Op::SysVSem | Op::SysVMsg => sysv::handle(fam, op, call),
     }
 }
@@ -131,11 +132,18 @@ pub(crate) fn by_body(fam: &mut Family, op: Op, call: &Call) -> OpResult {
     if program || matches!(op, Op::FStat | Op::Reopen) && crate::fs::Named::get(fam, desc).is_some() {
         return files::handle(fam, op, call);
     }
-    match fam.descs.get(desc, call.pid)?.body {
+    // Whether a file is ready may be asked of what an epoll instance watches, though another process holds it.
+    let pid = match op {
+        Op::PollDesc | Op::AttachRegion => fam.descs.holder_for(desc, call.pid).ok_or(Errno::EBADF)?,
+        _ => call.pid,
+    };
+    let call = &Call { pid, ..*call };
+    match fam.descs.get(desc, pid)?.body {
         Body::Node(_) | Body::INotify(_) => files::handle(fam, op, call),
         Body::Socket(_) => sockets::handle(fam, op, call),
         Body::PidFd(_) => pidfd::handle(fam, op, call),
         Body::MQueue(_) => ipc::mqueue::on_desc(fam, op, call),
+        Body::Epoll(_) => epoll::on_desc(op),
         Body::Pipe(_) | Body::EventFd(_) | Body::Stream(_) | Body::Pty(_) => objects::handle(fam, op, call),
     }
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use protocol::control::{NOREPLY, Request, data_at};
+use protocol::epoll::Entry;
 use protocol::{MemberSide, Op, SharedMem};
+use zerocopy::IntoBytes;
 
 use crate::config::Config;
 use crate::family::Family;
@@ -50,7 +52,7 @@ fn data() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn request() -> impl Strategy<Value = (Request, Vec<u8>)> {
-    let op = prop_oneof![8 => (1..=166u16).prop_filter("known", |n| Op::from_u16(*n).is_some()), 1 => any::<u16>()];
+    let op = prop_oneof![8 => (1..=167u16).prop_filter("known", |n| Op::from_u16(*n).is_some()), 1 => any::<u16>()];
     let pid = prop_oneof![8 => Just(FIRST_PID), 1 => 0..6u32];
     (op, any::<bool>(), pid, 0..4u32, proptest::array::uniform8(number()), data()).prop_map(
         |(op, noreply, pid, tid, args, data)| {
@@ -61,6 +63,7 @@ fn request() -> impl Strategy<Value = (Request, Vec<u8>)> {
 }
 
 fn check(fam: &Family) {
+    assert!(fam.descs.watchers_are_sound(), "a watcher is lost");
     for p in fam.procs.iter().filter(|p| p.pid != INIT_PID) {
         assert!(fam.procs.get(p.ppid).is_ok_and(|parent| parent.alive()), "{} has no parent", p.pid);
         if p.alive() {
@@ -71,11 +74,27 @@ fn check(fam: &Family) {
     }
 }
 
+/// Epoll requests among those that open and close what they may watch.
+fn epoll_request() -> impl Strategy<Value = (Request, Vec<u8>)> {
+    let (make, end) = (Op::EventFd as u16, Op::Close as u16);
+    let op = prop_oneof![1 => Just(make), 1 => Just(end), 6 => Just(Op::Epoll as u16)];
+    let entries = proptest::collection::vec((0..3i32, 0..8u32, 0..4u32), 0..4);
+    (op, 0..8u64, 0..8u64, 0..4u64, entries).prop_map(move |(op, a0, a1, a2, entries)| {
+        let entry = |(fd, desc, state)| Entry { fd, desc, state, events: 1 << 30, ..Entry::default() };
+        let data: Vec<u8> = entries.into_iter().flat_map(|e| entry(e).as_bytes().to_vec()).collect();
+        let args = if op == make { [0; 8] } else { [a0, a1, a2, 0, 0, 0, 0, 0] };
+        let req = Request { op, pid: FIRST_PID, data_len: data.len() as u32, args, ..Request::default() };
+        (req, data)
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_request_is_answered(requests in proptest::collection::vec(request(), 1..80)) {
+    fn any_request_is_answered(
+        requests in proptest::collection::vec(prop_oneof![2 => request(), 1 => epoll_request()], 1..120),
+    ) {
         let (mut fam, member) = family();
         let mut side = MemberSide::new();
         for (req, data) in requests {

@@ -46,7 +46,7 @@ fn open(app: &App) -> usize {
     family::set_desc_state(
         app.fake().monitor_view().1,
         DESC,
-        DescState { flags: O_RDWR, holders: 1, generation: 1 },
+        DescState { flags: O_RDWR, holders: 1, generation: 1, changes: 0 },
     );
     let path = app.place(*b"/file\0\0\0");
     let fd = app.call(SYS_open, &[path, O_RDWR as usize, 0]);

@@ -1,9 +1,10 @@
-//! Files that live in the member alone: epoll instances, signalfds.
+//! Files whose state lives in the member: signalfds, and epoll instances.
 
 use core::any::Any;
 
 use abi::errno::{Errno, SysResult};
 use abi::poll::PollEvents;
+use protocol::desc::DescInfo;
 
 use crate::host::Host;
 use crate::io::IoBuf;
@@ -33,6 +34,15 @@ pub trait LocalFile: Send + Sync {
     /// As [`super::OpenFile::edge`].
     fn edge(&self) -> Option<u64> {
         None
+    }
+    /// The description by which other processes hold it, if it has one.
+    fn shared(&self) -> Option<&DescInfo> {
+        None
+    }
+    /// Before another process gets hold of it: makes it such a description, with its present state. EINVAL for what stays in
+    /// this member.
+    fn share(&self) -> SysResult<DescInfo> {
+        Err(Errno::EINVAL)
     }
     /// The name that /proc/self/fd shows.
     fn name(&self) -> &'static str;

@@ -16,6 +16,7 @@ use protocol::Op;
 use protocol::desc::{DescInfo, Kind, ST_NO_DELEGATE, ST_TTY};
 
 use crate::cache::Entry;
+use crate::epoll::Epoll;
 use crate::host::{Answer, Host, Watch};
 use crate::io::IoBuf;
 use crate::region::Held;
@@ -110,6 +111,7 @@ impl OpenFile {
             Kind::TimerFd => Body::TimerFd(TimerFd::default()),
             Kind::Stream | Kind::PidFd | Kind::MQueue => Body::Stream,
             Kind::Socket => Body::Socket(Socket::new(&info, place())),
+            Kind::Epoll => Body::Local(Epoll::of_desc(host, info)),
             Kind::Path | Kind::Local => Body::Path,
         };
         let file = Arc::new(Self::make(host, info, kind, body, 0));
@@ -136,6 +138,7 @@ impl OpenFile {
     pub fn desc(&self) -> u32 {
         match &self.body {
             Body::Shadow(s) => s.real(self).map_or(0, |real| real.info.desc),
+            Body::Local(l) => l.shared().map_or(0, |info| info.desc),
             _ => self.info.desc,
         }
     }
@@ -144,12 +147,16 @@ impl OpenFile {
     pub fn known_desc(&self) -> u32 {
         match &self.body {
             Body::Shadow(s) => s.known().map_or(0, |real| real.info.desc),
+            Body::Local(l) => l.shared().map_or(0, |info| info.desc),
             _ => self.info.desc,
         }
     }
 
     /// What another member needs to go on with this file; `None` for what lives in this one alone.
     pub fn boot_info(&self) -> Option<DescInfo> {
+        if let Body::Local(l) = &self.body {
+            return l.share().ok();
+        }
         let desc = self.desc();
         (desc != 0).then_some(DescInfo { desc, ..self.info })
     }
@@ -462,11 +469,13 @@ impl OpenFile {
         Some(clock.monotonic().saturating_add(limit))
     }
 
-    /// Before the description gets another holder (fork, SCM_RIGHTS): gives its offset back to the monitor.
+    /// Before the description gets another holder (fork, SCM_RIGHTS): gives its offset back to the monitor, or its list.
     pub fn recall(&self) {
         match &self.body {
             Body::File(r) => r.recall(self),
             Body::Shadow(s) => s.recall(self),
+            // What cannot be shared is copied.
+            Body::Local(l) => drop(l.share()),
             _ => {}
         }
     }
@@ -540,10 +549,14 @@ impl Drop for OpenFile {
     fn drop(&mut self) {
         let watches = core::mem::take(&mut *self.watches.lock());
         watches.iter().filter_map(Weak::upgrade).for_each(|w| w.gone());
-        if self.info.desc == 0 || *self.given_away.get_mut() {
+        let desc = match &self.body {
+            Body::Local(_) => self.known_desc(),
+            _ => self.info.desc,
+        };
+        if desc == 0 || *self.given_away.get_mut() {
             return;
         }
-        let desc = [u64::from(self.info.desc)];
+        let desc = [u64::from(desc)];
         if self.close_shows() && self.host.desc_state(self.info.desc).holders <= 1 {
             // Others see the end before close(2) returns.
             let _ = self.host.call(Op::Close, &desc);

@@ -57,6 +57,7 @@ fn desc_name(fam: &mut Family, call: &Call) -> Result<Vec<u8>, Errno> {
         Body::INotify(_) => return Ok(b"anon_inode:inotify".to_vec()),
         Body::EventFd(e) if objects::is_timer(fam, *e) => return Ok(b"anon_inode:[timerfd]".to_vec()),
         Body::EventFd(_) => return Ok(b"anon_inode:[eventfd]".to_vec()),
+        Body::Epoll(_) => return Ok(b"anon_inode:[eventpoll]".to_vec()),
         Body::PidFd(_) => return Ok(b"anon_inode:[pidfd]".to_vec()),
         Body::MQueue(id) => return Ok([b"/", crate::ipc::mqueue::name(fam, *id)].concat()),
         Body::Pipe(_) => "pipe",
