@@ -101,6 +101,12 @@ impl Epoll {
         (watched != 0).then_some((desc, entry))
     }
 
+    /// The list is changed here alone. Who held the instance too until just now may have changed it before.
+    fn edit(&self) {
+        self.sync();
+        self.state.lock().link.edited();
+    }
+
     /// EPOLL_CTL_ADD.
     pub fn add(&self, fd: i32, file: &Arc<OpenFile>, event: EpollEvent) -> SysResult<()> {
         self.sync();
@@ -119,7 +125,7 @@ impl Epoll {
         }
         match self.entry(fd, file, event) {
             Some((desc, entry)) => self.ask(ask::ADD, desc, entry)?,
-            None => self.state.lock().link.edited(),
+            None => self.edit(),
         }
         let item = Item::held(self.host, self.me.clone(), fd, file, Config::new(event));
         self.insert(&item);
@@ -143,7 +149,7 @@ impl Epoll {
         }
         match self.entry(fd, file, event) {
             Some((desc, entry)) => self.ask(ask::CHANGE, desc, entry)?,
-            None => self.state.lock().link.edited(),
+            None => self.edit(),
         }
         *item.config.lock() = config;
         self.offer(&item);
@@ -156,7 +162,7 @@ impl Epoll {
         let item = self.find(fd, file)?;
         match self.entry(fd, file, EpollEvent::default()) {
             Some((desc, entry)) => self.ask(ask::REMOVE, desc, entry)?,
-            None => self.state.lock().link.edited(),
+            None => self.edit(),
         }
         self.forget(&item);
         Ok(())
