@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use abi::Errno;
-use abi::fs::{O_RDWR, S_IRUSR, S_IWUSR, Stat};
+use abi::fs::{O_RDWR, S_IRUSR, S_IWUSR};
 use abi::poll::EpollEvents;
-use protocol::Op;
 use protocol::desc::{DescInfo, Kind};
 use protocol::epoll::{DISABLED, Entry, FIRST, LAST, MARKED, MAX_ENTRIES, ask};
 use zerocopy::{FromBytes, IntoBytes};
@@ -14,12 +13,8 @@ use zerocopy::{FromBytes, IntoBytes};
 use crate::call::{Answer, Call, OpResult};
 use crate::descs::Body;
 use crate::family::Family;
+use crate::objects::{ANON_DEV, ANON_INO};
 use crate::ops::descs::info as told_of;
-
-/// The file system that such inodes are of, and the one inode that they share on Linux.
-const ANON_DEV: u64 = 13;
-const ANON_INO: u64 = 1;
-const MODE: u32 = S_IRUSR | S_IWUSR;
 
 struct Watched {
     entry: Entry,
@@ -81,7 +76,7 @@ pub fn info(epoll: &Epoll) -> DescInfo {
     DescInfo {
         kind: Kind::Epoll as u32,
         object: epoll.object,
-        mode: MODE,
+        mode: S_IRUSR | S_IWUSR,
         ino: ANON_INO,
         dev: ANON_DEV,
         ..DescInfo::default()
@@ -198,24 +193,4 @@ fn announce(fam: &Family, call: &Call, desc: u32) {
     let slots =
         fam.descs.audience(desc).into_iter().filter_map(|pid| fam.procs.get(pid).ok()).map(|p| p.slot);
     slots.filter(|slot| *slot != call.slot).for_each(|slot| fam.notify(slot, epoll.object));
-}
-
-/// Requests on any description that name an instance's.
-pub fn on_desc(op: Op) -> OpResult {
-    match op {
-        Op::FStat => Ok(Answer::default().with_struct(&Stat {
-            st_dev: ANON_DEV,
-            st_ino: ANON_INO,
-            st_mode: MODE,
-            st_nlink: 1,
-            st_blksize: 4096,
-            ..Stat::default()
-        })),
-        Op::Seek => Err(Errno::ESPIPE),
-        Op::IoCtl => Err(Errno::ENOTTY),
-        Op::GetDents => Err(Errno::ENOTDIR),
-        Op::FileRegion => Err(Errno::ENODEV),
-        Op::Reopen => Err(Errno::ENXIO),
-        _ => Err(Errno::EINVAL),
-    }
 }

@@ -42,9 +42,10 @@ impl Server {
 
 /// `st_dev` of pipes.
 const PIPE_DEV: u64 = 12;
-/// `st_dev` of eventfds and the like, and the one inode that they share on Linux.
-const ANON_DEV: u64 = 13;
-const ANON_INO: u64 = 1;
+/// `st_dev` of eventfds and the like …
+pub const ANON_DEV: u64 = 13;
+/// … and the one inode that they share on Linux.
+pub const ANON_INO: u64 = 1;
 
 /// What members are told of a pipe or eventfd (`desc` and `flags` are filled in by the caller).
 pub fn info(fam: &mut Family, desc: u32) -> DescInfo {
@@ -80,7 +81,7 @@ pub fn region_of(fam: &Family, body: &Body) -> Option<RegionId> {
     }
 }
 
-/// Attributes of a pipe or eventfd.
+/// Attributes of a pipe, an eventfd or the like.
 pub fn stat(fam: &Family, body: &Body) -> Stat {
     let common = |owner: (u32, u32), time| Stat {
         st_nlink: 1,

@@ -143,7 +143,8 @@ pub(crate) fn by_body(fam: &mut Family, op: Op, call: &Call) -> OpResult {
         Body::Socket(_) => sockets::handle(fam, op, call),
         Body::PidFd(_) => pidfd::handle(fam, op, call),
         Body::MQueue(_) => ipc::mqueue::on_desc(fam, op, call),
-        Body::Epoll(_) => epoll::on_desc(op),
-        Body::Pipe(_) | Body::EventFd(_) | Body::Stream(_) | Body::Pty(_) => objects::handle(fam, op, call),
+        Body::Pipe(_) | Body::EventFd(_) | Body::Stream(_) | Body::Pty(_) | Body::Epoll(_) => {
+            objects::handle(fam, op, call)
+        }
     }
 }

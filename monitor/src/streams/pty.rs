@@ -2,7 +2,7 @@
 
 use abi::Errno;
 use abi::fs::{O_NOCTTY, S_IFCHR, Stat};
-use abi::ioctl::TOSTOP;
+use abi::ioctl::{TOSTOP, Termios};
 use abi::poll::{POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI};
 use abi::process::CAP_SYS_ADMIN;
 use abi::signal::{SIGTTIN, SIGTTOU};
@@ -56,6 +56,8 @@ pub(super) struct Pty {
     pub locked: bool,
     /// TIOCEXCL: it can be opened by the superuser only.
     pub exclusive: bool,
+    /// TIOCSLCKTRMIOS: the settings that stay as they are.
+    pub fixed: Termios,
     generation: u32,
     armed: Vec<u32>,
     /// When a read that VTIME bounds must look again.
@@ -78,6 +80,7 @@ pub fn open_ptmx(fam: &mut Family, pid: u32) -> Result<PtyEnd, Errno> {
         other_closed: false,
         locked: true,
         exclusive: false,
+        fixed: Termios::default(),
         generation: 0,
         armed: Vec::new(),
         wake_at: None,

@@ -116,6 +116,14 @@ pub(super) fn ioctl(fam: &mut Family, call: &Call, end: PtyEnd, cmd: u32) -> OpR
             Answer::ok()
         }
         TIOCGEXCL => int_answer(p.exclusive.into()),
+        TIOCGLCKTRMIOS => Ok(Answer::default().with_struct(&p.fixed)),
+        TIOCSLCKTRMIOS => {
+            if !fam.procs.get(call.pid)?.creds.has(CAP_SYS_ADMIN) {
+                return Err(Errno::EPERM);
+            }
+            p.fixed = structure(call)?;
+            Answer::ok()
+        }
         TIOCSTI => type_in(fam, call, n),
         _ => Err(Errno::ENOTTY),
     }
@@ -179,10 +187,29 @@ fn set(fam: &mut Family, n: u32, t: Termios, flush: bool) -> OpResult {
         if flush {
             p.tty.flush(FlushQueues::Input);
         }
-        p.tty.set_termios(t);
+        p.tty.set_termios(kept(p.tty.termios(), t, p.fixed));
     }
     pty::wake(fam, n);
     Answer::ok()
+}
+
+/// New settings but for those that are fixed; ioctl_tty(2), TIOCSLCKTRMIOS.
+fn kept(old: Termios, new: Termios, fixed: Termios) -> Termios {
+    let merge = |old: u32, new: u32, fixed: u32| new & !fixed | old & fixed;
+    let mut c_cc = new.c_cc;
+    for ((c, old), fixed) in c_cc.iter_mut().zip(old.c_cc).zip(fixed.c_cc) {
+        if fixed != 0 {
+            *c = old;
+        }
+    }
+    Termios {
+        c_iflag: merge(old.c_iflag, new.c_iflag, fixed.c_iflag),
+        c_oflag: merge(old.c_oflag, new.c_oflag, fixed.c_oflag),
+        c_cflag: merge(old.c_cflag, new.c_cflag, fixed.c_cflag),
+        c_lflag: merge(old.c_lflag, new.c_lflag, fixed.c_lflag),
+        c_line: if fixed.c_line != 0 { old.c_line } else { new.c_line },
+        c_cc,
+    }
 }
 
 fn flow(fam: &mut Family, n: u32, arg: u64) -> Result<(), Errno> {

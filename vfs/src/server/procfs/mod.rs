@@ -22,8 +22,21 @@ use abi::Errno;
 
 use crate::server::cx::Cx;
 
-/// Makes a file's text.
-type Read = fn(&Cx) -> String;
+/// A file's text.
+pub(crate) enum Read {
+    Made(fn(&Cx) -> String),
+    Fixed(String),
+}
+
+impl Read {
+    fn text(&self, cx: &Cx) -> String {
+        match self {
+            Read::Made(make) => make(cx),
+            Read::Fixed(text) => text.clone(),
+        }
+    }
+}
+
 /// Takes what was written to a file.
 type Write = fn(&Cx, &[u8]) -> Result<(), Errno>;
 
@@ -36,8 +49,8 @@ pub(crate) struct Row {
 }
 
 /// A read-only row.
-const fn row(path: &'static str, read: Read) -> Row {
-    Row { path, read, write: None }
+const fn row(path: &'static str, make: fn(&Cx) -> String) -> Row {
+    Row { path, read: Read::Made(make), write: None }
 }
 
 /// The decimal number in written text.

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use abi::Errno;
 
-use super::{Row, row, uuid};
+use super::{Read, Row, row, uuid};
 use crate::server::cx::Cx;
 use crate::server::inotify::{MAX_QUEUED, MAX_WATCHES};
 
@@ -109,7 +109,7 @@ pub(super) static ROWS: [Row; 88] = [
     fixed!("sys/vm/mmap_min_addr", 65536),
     fixed!("sys/vm/nr_hugepages", 0),
     fixed!("sys/vm/overcommit_kbytes", 0),
-    Row { path: "sys/vm/overcommit_memory", read: |_| "0\n".into(), write: Some(only_zero) },
+    Row { path: "sys/vm/overcommit_memory", read: Read::Made(|_| "0\n".into()), write: Some(only_zero) },
     fixed!("sys/vm/overcommit_ratio", 50),
     fixed!("sys/vm/swappiness", 60),
     fixed!("sys/vm/user_reserve_kbytes", 131_072),

@@ -118,3 +118,18 @@ fn settings_can_be_written_only_where_they_matter() {
         assert_eq!(adj.dentry.node.write_at(cx, 0, b"100"), Ok(3));
     });
 }
+
+#[test]
+fn every_processor_is_a_core_of_its_own() {
+    let v = Vfs::new(Dentry::root(sys_root(9), b""), b"sysfs", b"sysfs", 0);
+    as_root(|cx| {
+        let cpus = names(&v, cx, "/devices/system/cpu");
+        assert!(cpus.contains(&"cpu0".into()) && cpus.contains(&"cpu1".into()), "{cpus:?}");
+        let of_second = |name: &str| text(&v, cx, &std::format!("/devices/system/cpu/cpu1/topology/{name}"));
+        assert_eq!(
+            ["core_id", "thread_siblings", "core_siblings_list"].map(of_second),
+            ["1\n", "2\n", "0-1\n"]
+        );
+        assert_eq!(text(&v, cx, "/devices/system/node/node0/cpumap"), "3\n");
+    });
+}

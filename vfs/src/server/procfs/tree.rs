@@ -73,9 +73,9 @@ impl Generated {
         Rc::new(Generated { dev: self.dev, sys: self.sys, what })
     }
 
-    fn rows(&self) -> impl Iterator<Item = &'static Row> {
+    fn rows(&self, cx: &Cx) -> impl Iterator<Item = &'static Row> {
         let (a, b): (&'static [Row], &'static [Row]) =
-            if self.sys { (&sysfs::ROWS, &[]) } else { (&machine::ROWS, &sysctl::ROWS) };
+            if self.sys { (&sysfs::ROWS, sysfs::topology(cx)) } else { (&machine::ROWS, &sysctl::ROWS) };
         a.iter().chain(b)
     }
 
@@ -148,7 +148,7 @@ impl Generated {
         }
         let full = format!("{prefix}{text}");
         let dir = format!("{full}/");
-        self.rows().find_map(|r| {
+        self.rows(cx).find_map(|r| {
             if r.path == full {
                 Some(What::File(r))
             } else {
@@ -198,7 +198,7 @@ impl Generated {
                     out.push(("mounts".into(), DT_LNK, What::Link("self/mounts")));
                     out.push(("net".into(), DT_LNK, What::Link("self/net")));
                 }
-                for r in self.rows() {
+                for r in self.rows(cx) {
                     let Some(rest) = r.path.strip_prefix(prefix.as_str()) else { continue };
                     match rest.split_once('/') {
                         None => out.push((rest.into(), DT_REG, What::File(r))),
@@ -429,7 +429,7 @@ impl Inode for Generated {
     }
     fn generate(&self, cx: &Cx) -> Option<Result<Vec<u8>, Errno>> {
         match &self.what {
-            What::File(r) => Some(Ok((r.read)(cx).into_bytes())),
+            What::File(r) => Some(Ok(r.read.text(cx).into_bytes())),
             What::ProcessFile(pid, r) => {
                 Some(cx.world.process(*pid).ok_or(Errno::ESRCH).map(|info| (r.read)(cx, &info)))
             }
