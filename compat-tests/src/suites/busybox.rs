@@ -1,6 +1,6 @@
 //! busybox's testsuite, from Debian's source package, against the busybox of Debian's binary package.
 //!
-//! One job for a few applets: of each its `.tests` script, and the old-style tests in the folder of its name. What comes
+//! One job for some applets: of each its `.tests` script, and the old-style tests in the folder of its name. What comes
 //! before the first test, a link for each applet that busybox has, takes longer than most tests. One job for each folder
 //! of the tests of ash, which lie apart.
 
@@ -25,6 +25,8 @@ const LIMIT_OF_BATCH: Duration = Duration::from_secs(900);
 const SLOW_ASH: (&str, Duration) = ("ash-z_slow", Duration::from_secs(1200));
 /// How many applets one job tests. On Xen, in a lab, the links alone take three minutes.
 const BATCH: usize = 21;
+/// Applets whose tests start thousands of programs: a job each.
+const ALONE: [&str; 5] = ["md5sum", "sha1sum", "sha256sum", "sha3sum", "sha512sum"];
 
 /// The tests of applets.
 const RUN: &str = include_str!("busybox.sh");
@@ -59,7 +61,10 @@ pub fn prepare(cache: &Cache, progress: &Progress) -> Result<Suite> {
     let (short, rest): (Vec<String>, Vec<String>) = applets(&built.path.join("testsuite"))?
         .into_iter()
         .partition(|applet| SHORT.contains(&applet.as_str()));
+    let (alone, rest): (Vec<String>, Vec<String>) =
+        rest.into_iter().partition(|applet| ALONE.contains(&applet.as_str()));
     let mut jobs = vec![batch(&short, true)];
+    jobs.extend(alone.chunks(1).map(|applet| batch(applet, false)));
     jobs.extend(rest.chunks(BATCH).map(|applets| batch(applets, false)));
     jobs.extend(ash_folders(&built.path.join("ash_test"))?.iter().map(|folder| ash(folder)));
     Ok(Suite {
