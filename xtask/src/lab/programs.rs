@@ -1,12 +1,15 @@
 //! The programs that dom0 needs: built static, so that they need no library there.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
 
+use super::machine::Machine;
 use super::place::Place;
 use crate::repo::Repo;
 use crate::shell;
@@ -75,20 +78,36 @@ pub fn build(repo: &Repo, place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Copies a program to dom0's folder, unless it is there already.
+/// Copies a program to dom0's folder, unless it is there already: to a file of its own, named by its time, with a link to
+/// it. While a program runs, dom0 keeps the name of its file and those pages that it has read, and would mix them with
+/// those of another file under that name.
 fn put(from: &Path, place: &Place) -> Result<()> {
-    let to = place.binaries().join(from.file_name().unwrap_or_default());
-    let same = |a: fs::Metadata, b: fs::Metadata| {
-        Some(a.len() == b.len() && a.modified().ok()? <= b.modified().ok()?)
+    let copied = || -> io::Result<()> {
+        let name = from.file_name().unwrap_or_default().to_string_lossy();
+        let time = fs::metadata(from)?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (own, link) = (format!(".{name}.{}", time.as_nanos()), place.binaries().join(&*name));
+        if fs::read_link(&link).is_ok_and(|target| target == Path::new(&own)) {
+            return Ok(());
+        }
+        if Machine::running(place).is_none() {
+            forget(place, &format!(".{name}."))?;
+        }
+        let fresh = link.with_extension("new");
+        fs::copy(from, &fresh)?;
+        fs::rename(&fresh, place.binaries().join(&own))?;
+        symlink(&own, &fresh)?;
+        fs::rename(&fresh, &link)
     };
-    if let (Ok(a), Ok(b)) = (fs::metadata(from), fs::metadata(&to))
-        && same(a, b) == Some(true)
-    {
-        return Ok(());
+    copied().with_context(|| format!("cannot copy {} for the lab", from.display()))
+}
+
+/// Removes the files of earlier builds.
+fn forget(place: &Place, prefix: &str) -> io::Result<()> {
+    for entry in fs::read_dir(place.binaries())? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            fs::remove_file(entry.path())?;
+        }
     }
-    // Dom0 may be running the old one: rename, so that its file stays whole.
-    let fresh = to.with_extension("new");
-    fs::copy(from, &fresh)
-        .and_then(|_| fs::rename(&fresh, &to))
-        .with_context(|| format!("cannot copy {} for the lab", from.display()))
+    Ok(())
 }
