@@ -6,8 +6,6 @@ use core::ops::Range;
 
 use abi::mm::PAGE_SIZE;
 
-/// Pages at first. All counts are powers of two.
-const FIRST: usize = 4;
 /// With so many questions asked, at least a page more for each comes at a time.
 const PATIENCE: usize = 16;
 
@@ -26,13 +24,13 @@ impl Ahead {
         Self { most, questions: 0, last: 0..0 }
     }
 
-    /// How many pages are to come with the one at this address.
-    pub fn pages(&self, addr: usize) -> usize {
+    /// How many pages are to come with the one at this address, if nothing speaks for more than a `few`: a power of two.
+    pub fn pages(&self, addr: usize, few: usize) -> usize {
         let last = self.last.len() / PAGE_SIZE;
         let near = self.last.start.saturating_sub(self.last.len())..self.last.end + self.last.len();
-        let in_a_row = if near.contains(&addr) { (last * 2).next_power_of_two() } else { FIRST };
+        let in_a_row = if near.contains(&addr) { (last * 2).next_power_of_two() } else { few };
         let many = (self.questions / PATIENCE).next_power_of_two();
-        in_a_row.max(many).clamp(FIRST, self.most)
+        in_a_row.max(many).clamp(few, self.most)
     }
 
     /// These addresses were asked for.
@@ -49,7 +47,7 @@ mod tests {
     const AT: usize = 0x40_0000;
 
     fn ask(ahead: &mut Ahead, addr: usize) -> usize {
-        let pages = ahead.pages(addr);
+        let pages = ahead.pages(addr, 4);
         ahead.came(addr..addr + pages * PAGE_SIZE);
         pages
     }

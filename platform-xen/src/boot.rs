@@ -6,12 +6,15 @@
 
 use core::cell::UnsafeCell;
 
+use crate::hypercall;
+use crate::layout::frame_of;
+
 /// Bytes of a page table.
 const TABLE: usize = 4096;
 /// Bytes of the stack on which a shell waits.
-pub const STACK: usize = 0x8000;
+pub const STACK: usize = 0x6000;
 
-/// Memory of the section `.shell`.
+/// Pages of the section `.shell`: of its part `.pages`, or of `.scratch`, which a member gives back.
 #[repr(C, align(4096))]
 pub struct Pages<const N: usize>(pub UnsafeCell<[u8; N]>);
 // SAFETY: each user says how it is accessed; there is one CPU.
@@ -31,24 +34,38 @@ impl<const N: usize> Default for Pages<N> {
 }
 
 #[unsafe(no_mangle)]
-#[unsafe(link_section = ".bss.shell")]
+#[unsafe(link_section = ".bss.shell.pages")]
 static OFFSHOOT_PML4: Pages<TABLE> = Pages::new();
 #[unsafe(no_mangle)]
-#[unsafe(link_section = ".bss.shell")]
+#[unsafe(link_section = ".bss.shell.pages")]
 static OFFSHOOT_PDPT_DIRECT: Pages<TABLE> = Pages::new();
 #[unsafe(no_mangle)]
-#[unsafe(link_section = ".bss.shell")]
+#[unsafe(link_section = ".bss.shell.pages")]
 static OFFSHOOT_PDPT_IMAGE: Pages<TABLE> = Pages::new();
 #[unsafe(no_mangle)]
-#[unsafe(link_section = ".bss.shell")]
+#[unsafe(link_section = ".bss.shell.pages")]
 static OFFSHOOT_PD: Pages<{ TABLE * 4 }> = Pages::new();
 #[unsafe(no_mangle)]
-#[unsafe(link_section = ".bss.shell")]
+#[unsafe(link_section = ".bss.scratch")]
 static OFFSHOOT_SHELL_STACK: Pages<STACK> = Pages::new();
 
 /// The directory of the first 4 GiB, which the direct map and the image share.
 pub fn directory() -> usize {
     OFFSHOOT_PD.0.get() as usize
+}
+
+unsafe extern "C" {
+    static offshoot_scratch_start: u8;
+    static offshoot_scratch_end: u8;
+}
+
+/// In a member: gives back what only a shell uses, its stack above all.
+pub fn forget_shell() {
+    let (start, end) = (&raw const offshoot_scratch_start, &raw const offshoot_scratch_end);
+    for gfn in frame_of(start as usize)..frame_of(end as usize) {
+        // SAFETY: nobody uses it any more.
+        unsafe { hypercall::unpopulate(&[gfn.into()]) };
+    }
 }
 
 /// The boot root table.

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::arch::naked_asm;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use abi::errno::Errno;
 use abi::mm::PAGE_SIZE;
@@ -18,7 +19,7 @@ use crate::layout::{KERNEL_END, SNAPSHOT, frame_of};
 use crate::snapshot::{self, Snapshot};
 
 use crate::context::CONTEXTS;
-use crate::{clock, context, cpu, door, events, hot, hypercall, kmem, panic, random, regions, space};
+use crate::{clock, context, cpu, door, events, hot, hypercall, kmem, panic, random, regions, rest, space};
 
 /// What `resume` answers in the child.
 const CHILD: i64 = i64::MIN;
@@ -138,11 +139,11 @@ pub fn clone_member(plan: &ClonePlan) -> Result<Cloned, CloneError> {
 }
 
 /// Operations of a shell that takes its parent's memory in.
-#[unsafe(link_section = ".bss.shell")]
+#[unsafe(link_section = ".bss.scratch")]
 static OPS: Pages<{ COPIES * size_of::<GrantCopy>() }> = Pages::new();
 /// The token, for the child that wakes up with the parent's memory.
 #[unsafe(link_section = ".bss.shell")]
-static TOKEN: Pages<4096> = Pages::new();
+static TOKEN: AtomicU64 = AtomicU64::new(0);
 
 /// A shell becomes the clone that the command names. Uses nothing but this stack and what is a domain's own.
 pub fn pull(command: &Exchange) -> ! {
@@ -150,11 +151,9 @@ pub fn pull(command: &Exchange) -> ! {
     let pages: StartPages = door::command_data(0, 0);
     let list = size_of::<StartPages>() + pages.own_events as usize * size_of::<PageGrant>();
     let ranges = || (0..count as usize).map(|i| door::command_data::<FrameRange>(list, i));
-    // SAFETY: nobody else uses these.
-    let ops = unsafe {
-        TOKEN.0.get().cast::<u64>().write(token);
-        &mut *OPS.0.get().cast::<[GrantCopy; COPIES]>()
-    };
+    // SAFETY: nobody else uses them.
+    let ops = unsafe { &mut *OPS.0.get().cast::<[GrantCopy; COPIES]>() };
+    TOKEN.store(token, Ordering::Relaxed);
     // What lies between the ranges was not worth copying, but is in use. Behind it is room for the parent's copy.
     let kernel = || ranges().filter(|range| !range.is_app());
     let place = kernel().map(|range| range.gfn + range.len()).max().unwrap_or(0) as u32;
@@ -206,9 +205,8 @@ fn become_child() -> Identity {
     events::become_child();
     clock::forget_timer();
     percpu::this().kick_seen();
-    // SAFETY: written by `pull`.
-    let token = unsafe { TOKEN.0.get().cast::<u64>().read() };
-    space::clone::become_child(token);
+    rest::more();
+    space::clone::become_child(TOKEN.load(Ordering::Relaxed));
     regions::start(&door::command_data(0, 0));
     CONTEXTS.load_after_clone();
     let Some(identity) = read_identity(&regions::control_view()) else {

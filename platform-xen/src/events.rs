@@ -10,7 +10,7 @@ use protocol::{MONITOR_SLOT, SharedMem, events};
 
 use crate::layout::VIEWS;
 
-use crate::{door, hypercall, shared_info, turns};
+use crate::{door, hypercall, rest, shared_info, turns};
 
 /// Where the events region is mapped: no lookup on the way to a pending bit.
 pub const EVENTS: usize = VIEWS.0 + 0x1000_0000;
@@ -134,8 +134,12 @@ pub fn wait(deadline: Option<u64>) {
     }
     if !percpu::this().is_kicked() {
         let start = shared_info::system_time();
-        hypercall::idle(deadline);
-        BRISK.store(shared_info::system_time().saturating_sub(start) < SHORT, Ordering::Relaxed);
+        hypercall::idle(rest::deadline(deadline, start));
+        let time = shared_info::system_time().saturating_sub(start);
+        BRISK.store(time < SHORT, Ordering::Relaxed);
+        events::finish_sleep(&EVENTS_MEM, slot());
+        rest::slept(time);
+        return;
     }
     events::finish_sleep(&EVENTS_MEM, slot());
 }

@@ -14,7 +14,7 @@ use xen_sys::{
 };
 
 use crate::interface::*;
-use crate::pool;
+use crate::{pool, rest};
 
 /// 1 on AMD's CPUs (`vmmcall`), 0 on Intel's (`vmcall`).
 #[unsafe(no_mangle)]
@@ -107,6 +107,7 @@ pub fn populate(gfns: &[u64]) -> usize {
     let got = unsafe { call(__HYPERVISOR_memory_op, XENMEM_POPULATE_PHYSMAP, &raw const arg as u64, 0) };
     let got = usize::try_from(got).unwrap_or(0);
     SHORT.store(got < gfns.len(), Ordering::Relaxed);
+    rest::more();
     got
 }
 

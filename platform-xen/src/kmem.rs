@@ -187,6 +187,26 @@ pub fn populate_to(end: u32) -> bool {
     }
 }
 
+/// Gives frames back that are not in use.
+pub fn rest() {
+    let mut zone = ZONE.lock();
+    for word in 0..WORDS {
+        let mut spare = zone.populated.0[word] & !zone.used.0[word];
+        let mut gfns = [0u64; 64];
+        let mut n = 0;
+        while spare != 0 {
+            gfns[n] = word as u64 * 64 + u64::from(spare.trailing_zeros());
+            spare &= spare - 1;
+            n += 1;
+        }
+        // SAFETY: nobody uses them.
+        let gone = if n == 0 { 0 } else { unsafe { hypercall::unpopulate(&gfns[..n]) } };
+        for gfn in &gfns[..gone] {
+            zone.populated.set(*gfn as u32, false);
+        }
+    }
+}
+
 /// In a fresh member or clone: notes what has frames, and gives them to what is in use without; false when there is no
 /// memory.
 pub fn settle() -> bool {

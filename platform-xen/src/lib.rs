@@ -7,6 +7,7 @@
 //! - [`space`] is the address space, over [`vmas`], [`tables`], [`frames`] and [`grants`];
 //!   [`ahead`] is how many pages come at a time; [`kmem`] the kernel's own memory.
 //! - [`seal`] gives the kernel's image its rights.
+//! - [`rest`] gives back what a member can have again when it has nothing to do.
 //! - [`cloning`] is a fork; [`memory`], [`regions`], [`events`], [`clock`], [`random`] implement the traits; [`xen`] is the
 //!   type that has them all.
 //!
@@ -58,6 +59,8 @@ mod pool;
 pub mod random;
 #[cfg(not(test))]
 pub mod regions;
+#[cfg(not(test))]
+mod rest;
 #[cfg(not(test))]
 pub mod seal;
 #[cfg(not(test))]

@@ -13,7 +13,7 @@ const PARTS: usize = 2;
 /// The same in every root: it need not be forgotten when the root changes.
 const GLOBAL: u64 = 1 << 8;
 
-#[unsafe(link_section = ".bss.shell")]
+#[unsafe(link_section = ".bss.shell.pages")]
 static TABLES: Pages<{ PARTS * PAGE_SIZE }> = Pages::new();
 
 unsafe extern "C" {

@@ -23,15 +23,14 @@ const KERNEL_CS: u64 = 0x10;
 const TSS_SELECTOR: u16 = 0x40;
 const MSR_STAR: u32 = 0xc000_0081;
 
-/// Stacks of the interrupt stack table, by its index from 1: page faults; double faults; NMIs and machine checks; the rest.
+/// Stacks of the interrupt stack table, by its index from 1: page faults; double faults, NMIs and machine checks; the rest.
 pub const IST_FAULT: u8 = 1;
-pub const IST_DOUBLE: u8 = 2;
-pub const IST_NMI: u8 = 3;
-pub const IST_OTHER: u8 = 4;
-const IST_SIZE: usize = 0x4000;
+pub const IST_LAST: u8 = 2;
+pub const IST_OTHER: u8 = 3;
+const IST_SIZE: usize = 0x3000;
 
-#[unsafe(link_section = ".bss.shell")]
-static STACKS: [Pages<IST_SIZE>; 4] = [const { Pages::new() }; 4];
+#[unsafe(link_section = ".bss.shell.pages")]
+static STACKS: [Pages<IST_SIZE>; 3] = [const { Pages::new() }; 3];
 
 struct Tables {
     gdt: [u64; 10],

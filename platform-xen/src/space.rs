@@ -19,7 +19,7 @@ use crate::ahead::Ahead;
 use crate::frames::{FrameTable, Words};
 use crate::grants::{AROUND, Grants, Page, Premapped};
 use crate::layout::{APP, OWN, direct};
-use crate::tables::{self, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, Tables, USER, WRITABLE};
+use crate::tables::{self, CLEAN, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, Tables, USER, WRITABLE};
 use crate::vmas::{Vma, Vmas};
 use crate::{boot, cpu, door, hot, hypercall, kmem, layout, snapshot};
 
@@ -144,6 +144,11 @@ pub fn init() -> bool {
     true
 }
 
+/// The member rests: what it can have again goes back.
+pub fn rest() {
+    SPACE.lock().rest();
+}
+
 /// Resolves a fault of the app, or of ours in the app's memory or in a view.
 pub fn fault(addr: usize, access: Access) -> Result<(), Bad> {
     let Some(mut space) = SPACE.try_lock() else {
@@ -168,9 +173,11 @@ impl Space {
     fn take_notice(&mut self, kind: u64, arg: u64) {
         match kind {
             NOTICE_DROPPED => self.frames.dropped(arg),
-            NOTICE_CUT => self.let_go(arg),
+            NOTICE_CUT => {
+                self.let_go(Some(arg));
+            }
             NOTICE_SHED => {
-                self.shed();
+                self.let_go(None);
             }
             NOTICE_PULLED => return snapshot::pulled(arg),
             NOTICE_TOUCHED => return hot::touched(arg as usize),
@@ -225,9 +232,10 @@ impl Space {
         tables::get(&mut Live, self.root, addr)
     }
 
-    fn set_own(&mut self, addr: usize, frame: u32, vma: &Vma) -> Result<(), Bad> {
-        let writable = if vma.prot.contains(Prot::WRITE) { WRITABLE } else { 0 };
-        self.set(addr, tables::to(frame) | Self::bits(addr, vma) | writable)?;
+    /// Puts an own frame in place; `clean` is [`CLEAN`] or 0.
+    fn set_own(&mut self, addr: usize, frame: u32, vma: &Vma, clean: u64) -> Result<(), Bad> {
+        let rights = if vma.prot.contains(Prot::WRITE) { WRITABLE } else { clean };
+        self.set(addr, tables::to(frame) | Self::bits(addr, vma) | rights)?;
         self.resident += 1;
         self.peak = self.peak.max(self.resident);
         Ok(())
@@ -264,36 +272,24 @@ impl Space {
         }
     }
 
-    /// Empties the entries that name pages of a region, and gives the pages back.
-    fn let_go(&mut self, region: u64) {
+    /// Empties the app's entries that name pages of a region, or of any, and gives the pages back: they come again when they
+    /// are touched. False when there are none.
+    fn let_go(&mut self, region: Option<u64>) -> bool {
+        let mut any = false;
         for (at, vma) in self.vmas.within(APP.0, APP.1) {
-            if !matches!(vma.backing, Backing::Region { id, .. } if id == region) {
+            if !matches!(vma.backing, Backing::Region { id, .. } if region.is_none_or(|region| region == id))
+            {
                 continue;
             }
             let Self { grants, .. } = self;
-            tables::walk(&mut Live, self.root, at, vma.end, false, &mut |addr, entry| {
+            tables::walk(&mut Live, self.root, at, vma.end, false, &mut |_, entry| {
                 if *entry & (GRANT | REMOTE) == GRANT {
                     grants.release(tables::frame(*entry));
                     *entry = 0;
-                    cpu::flush_page(addr);
+                    any = true;
                 }
             });
         }
-        self.grants.tidy(true);
-    }
-
-    /// Lets go of all pages of regions that the app has mapped, so that others can be: they come again when they are touched.
-    /// False when there are none.
-    fn shed(&mut self) -> bool {
-        let Self { grants, .. } = self;
-        let mut any = false;
-        tables::walk(&mut Live, self.root, APP.0, APP.1, false, &mut |_, entry| {
-            if *entry & (GRANT | REMOTE) == GRANT {
-                grants.release(tables::frame(*entry));
-                *entry = 0;
-                any = true;
-            }
-        });
         cpu::flush_app();
         self.grants.tidy(true);
         any
@@ -312,19 +308,42 @@ impl Space {
         }
     }
 
-    /// Gives free frames back to Xen beyond what is kept.
+    /// Gives free frames back to Xen if there are far more than are kept.
     fn trim(&mut self) {
-        while self.frames.free_count() > KEEP_FREE + BATCH as u32 {
-            let mut gfns = [0; BATCH];
-            for gfn in &mut gfns {
+        if self.frames.free_count() > KEEP_FREE + BATCH as u32 {
+            self.trim_to(KEEP_FREE);
+        }
+    }
+
+    /// Gives free frames back to Xen, but for so many.
+    fn trim_to(&mut self, keep: u32) {
+        let mut gfns = [0; BATCH];
+        while self.frames.free_count() > keep {
+            let n = BATCH.min((self.frames.free_count() - keep) as usize);
+            for gfn in &mut gfns[..n] {
                 *gfn = self.frames.take_free().unwrap_or(0).into();
             }
             // SAFETY: the frames are free.
-            unsafe { hypercall::unpopulate(&gfns) };
-            for gfn in gfns {
-                self.frames.put_number(gfn as u32);
+            unsafe { hypercall::unpopulate(&gfns[..n]) };
+            for gfn in &gfns[..n] {
+                self.frames.put_number(*gfn as u32);
             }
         }
+    }
+
+    /// Lets go of copies that can be had again, and of all free frames.
+    fn rest(&mut self) {
+        self.open(APP.0, APP.1);
+        let Self { frames, grants, resident, root, .. } = self;
+        tables::walk(&mut Live, *root, APP.0, APP.1, false, &mut |_, entry| {
+            let clean = *entry & (CLEAN | REMOTE | GRANT) == CLEAN;
+            if clean && !frames.is_frozen(tables::frame(*entry)) {
+                Self::release(frames, grants, resident, *entry);
+                *entry = 0;
+            }
+        });
+        cpu::flush_app();
+        self.trim_to(0);
     }
 
     fn protect(&mut self, start: usize, end: usize, prot: Prot) {
@@ -341,7 +360,8 @@ impl Space {
                 if *entry & REMOTE != 0 {
                     return;
                 }
-                let keep = *entry & (tables::to(u32::MAX) | COW | GRANT | GRANT_WRITABLE);
+                let clean = if prot.contains(Prot::WRITE) { 0 } else { CLEAN };
+                let keep = *entry & (tables::to(u32::MAX) | COW | GRANT | GRANT_WRITABLE | clean);
                 let may_write = match *entry & GRANT != 0 {
                     true => vma.is_shared() && *entry & GRANT_WRITABLE != 0,
                     false => *entry & COW == 0,

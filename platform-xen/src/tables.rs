@@ -26,6 +26,8 @@ pub const GRANT: u64 = F::BIT_10.bits();
 pub const GRANT_WRITABLE: u64 = F::BIT_11.bits();
 /// Ours: an ancestor's frame.
 pub const REMOTE: u64 = F::BIT_52.bits();
+/// Ours: a copy of a region's page that nobody has written to, so that it can be had again.
+pub const CLEAN: u64 = F::BIT_53.bits();
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
 /// The frame of an entry.

@@ -15,7 +15,7 @@ use x86_64::structures::DescriptorTablePointer;
 
 use crate::entry::{STUB, offshoot_stubs};
 use crate::layout::{APP, VIEWS};
-use crate::segments::{IST_DOUBLE, IST_FAULT, IST_NMI, IST_OTHER};
+use crate::segments::{IST_FAULT, IST_LAST, IST_OTHER};
 use crate::space::{self, Access, Bad};
 use crate::{events, hypercall, panic};
 
@@ -40,8 +40,7 @@ pub fn init() {
     let stubs = &raw const offshoot_stubs as u64;
     for (i, vector) in (0..32).chain([UPCALL]).enumerate() {
         let (ist, dpl) = match vector {
-            2 | 18 => (IST_NMI, 0),
-            8 => (IST_DOUBLE, 0),
+            2 | 8 | 18 => (IST_LAST, 0),
             14 => (IST_FAULT, 0),
             // A virtual machine's interrupt may be delivered a second time before the first instruction of its handler (an
             // exit right then, which the hypervisor takes for one during the delivery). On a fixed stack the second

@@ -9,7 +9,7 @@ use super::{Live, SPACE, Space};
 use crate::ahead::Ahead;
 use crate::grants::AROUND;
 use crate::layout::{APP, VIEWS};
-use crate::tables::{self, GRANT, REMOTE};
+use crate::tables::{self, CLEAN, GRANT, REMOTE};
 use crate::{cpu, hot, kmem, panic};
 
 /// In the parent, before: everything of the app is frozen. The root table's frame. The frames of what the clone will
@@ -56,7 +56,7 @@ pub fn become_child(token: u64) {
             return;
         }
         let frame = tables::frame(*entry);
-        *entry = tables::to(frame) | REMOTE;
+        *entry = tables::to(frame) | *entry & CLEAN | REMOTE;
         frames.count_remote(frame);
     });
     tables::walk(&mut Live, *root, VIEWS.0, VIEWS.1, false, &mut |_, entry| *entry = 0);
@@ -76,7 +76,7 @@ pub fn become_child(token: u64) {
             let frame = tables::frame(entry);
             space.frames.adopt(frame);
             // The entry is there: its table is too.
-            let _ = space.set_own(*page, frame, &vma);
+            let _ = space.set_own(*page, frame, &vma, entry & CLEAN);
         }
     }
 }

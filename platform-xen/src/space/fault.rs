@@ -7,12 +7,14 @@ use protocol::xen::{ASK_FRAMES, PageGrant};
 use super::{Access, Bad, Space};
 use crate::grants::{AROUND, Page};
 use crate::layout::{APP, direct};
-use crate::tables::{self, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, WRITABLE};
+use crate::tables::{self, CLEAN, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, WRITABLE};
 use crate::vmas::{Vma, region_page};
 use crate::{cpu, door, hypercall};
 
 /// An ancestor's pages come in aligned blocks of at most so many.
 pub(super) const PULL: usize = 32;
+/// Pages of code that come with one, at first: a copy too many is let go of when the member rests.
+const FEW_CODE: usize = 4;
 /// Pages that a clone first asks for around one of a file: most clones do not touch many before they end, or exec. With each
 /// such question it asks for more, up to [`AROUND`].
 pub(super) const FIRST_AROUND: usize = 4;
@@ -41,7 +43,7 @@ impl Space {
         if entry == 0 {
             self.first_touch(page, start, &vma, access)
         } else if entry & REMOTE != 0 {
-            self.pull(page)
+            self.pull(page, &vma)
         } else if access == Access::Fetch && entry & GRANT != 0 {
             self.empty(page, page + PAGE_SIZE);
             self.first_touch(page, start, &vma, access)
@@ -59,12 +61,12 @@ impl Space {
             let frame = self.new_frame()?;
             // SAFETY: the frame is fresh.
             unsafe { (direct(frame) as *mut u8).write_bytes(0, PAGE_SIZE) };
-            return self.set_own(page, frame, vma);
+            return self.set_own(page, frame, vma, 0);
         };
         let index = region_page(start, page, offset);
         let code = access == Access::Fetch || !shared && vma.prot.contains(Prot::EXEC);
         if code || !shared && access == Access::Write {
-            let most = if code { self.code.pages(page) } else { 1 };
+            let most = if code { self.code.pages(page, FEW_CODE) } else { 1 };
             if code {
                 self.code.came(page..page + most * PAGE_SIZE);
             }
@@ -86,7 +88,7 @@ impl Space {
             count += 1;
         }
         let fetched = match self.grants.fetch(wanted, count) {
-            Err(Bad::NoMemory) if self.shed() => self.grants.fetch(wanted, 1),
+            Err(Bad::NoMemory) if self.let_go(None) => self.grants.fetch(wanted, 1),
             fetched => fetched,
         };
         let (frames, n) = fetched?;
@@ -116,7 +118,7 @@ impl Space {
         let copied = match count {
             0 => Err(Bad::NoMemory),
             _ => match self.grants.copy(first, &to[..count]) {
-                Err(Bad::NoMemory) if self.shed() => self.grants.copy(first, &to[..1]),
+                Err(Bad::NoMemory) if self.let_go(None) => self.grants.copy(first, &to[..1]),
                 copied => copied,
             },
         };
@@ -126,7 +128,7 @@ impl Space {
         }
         copied?;
         for (i, frame) in to[..good].iter().enumerate() {
-            self.set_own(page + i * PAGE_SIZE, *frame, vma)?;
+            self.set_own(page + i * PAGE_SIZE, *frame, vma, CLEAN)?;
         }
         self.grants.tidy(false);
         Ok(())
@@ -153,7 +155,7 @@ impl Space {
             return self.first_touch(page, start, vma, Access::Write);
         }
         if entry & GRANT == 0 && (entry & COW == 0 || !self.frames.is_frozen(old)) {
-            self.set(page, entry & !COW | WRITABLE | PRESENT)?;
+            self.set(page, entry & !(COW | CLEAN) | WRITABLE | PRESENT)?;
             cpu::flush_page(page);
             return Ok(());
         }
@@ -162,7 +164,7 @@ impl Space {
         unsafe {
             core::ptr::copy_nonoverlapping(direct(old) as *const u8, direct(new) as *mut u8, PAGE_SIZE)
         };
-        self.set_own(page, new, vma)?;
+        self.set_own(page, new, vma, 0)?;
         cpu::flush_page(page);
         let Self { frames, grants, resident, .. } = self;
         Self::release(frames, grants, resident, entry);
@@ -171,9 +173,10 @@ impl Space {
     }
 
     /// Copies an ancestor's page, and some around it that are the same ancestor's.
-    fn pull(&mut self, page: usize) -> Result<(), Bad> {
+    fn pull(&mut self, page: usize, vma: &Vma) -> Result<(), Bad> {
         let token = self.frames.token_of(tables::frame(self.get(page))).ok_or(Bad::NoMemory)?;
-        let block = self.pulls.pages(page) * PAGE_SIZE;
+        let few = if vma.prot.contains(Prot::EXEC) { FEW_CODE } else { 1 };
+        let block = self.pulls.pages(page, few) * PAGE_SIZE;
         let start = page & !(block - 1);
         self.pulls.came(start..start + block);
         let mut pages = Pages::default();
@@ -229,7 +232,8 @@ impl Space {
             self.frames.adopt(*gfn as u32);
             if let Some((_, vma)) = self.vmas.at(*page) {
                 // The entry is there: its table is too.
-                let _ = self.set_own(*page, *gfn as u32, &vma);
+                let clean = self.get(*page) & CLEAN;
+                let _ = self.set_own(*page, *gfn as u32, &vma, clean);
             }
         }
         good == gfns.len()

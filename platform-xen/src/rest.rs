@@ -1,0 +1,43 @@
+//! A member at rest. What makes it quick while it works is memory that it could do without: pages of code, which are copies
+//! of what lies in the holder; frames that came ahead of their use. A member that has had nothing to do for a while gives
+//! them back; what it needs again it gets again. So many idle members cost what they alone have written.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use crate::{boot, kmem, space};
+
+/// How long a sleep is a rest, in nanoseconds.
+const QUIET: u64 = 1_000_000_000;
+
+/// Memory has come since the last rest.
+static MORE: AtomicBool = AtomicBool::new(true);
+/// What only a shell uses is gone. A domain's own.
+#[unsafe(link_section = ".bss.shell")]
+static GROWN_UP: AtomicBool = AtomicBool::new(false);
+
+/// Memory has come.
+pub fn more() {
+    MORE.store(true, Ordering::Relaxed);
+}
+
+/// Until when to sleep: not longer than what makes it a rest, if one is due.
+pub fn deadline(deadline: Option<u64>, now: u64) -> Option<u64> {
+    if !MORE.load(Ordering::Relaxed) {
+        return deadline;
+    }
+    let rest = now + QUIET;
+    Some(deadline.map_or(rest, |deadline| deadline.min(rest)))
+}
+
+/// After a sleep of so many nanoseconds.
+pub fn slept(time: u64) {
+    if time < QUIET || !MORE.load(Ordering::Relaxed) {
+        return;
+    }
+    space::rest();
+    kmem::rest();
+    if !GROWN_UP.swap(true, Ordering::Relaxed) {
+        boot::forget_shell();
+    }
+    MORE.store(false, Ordering::Relaxed);
+}
