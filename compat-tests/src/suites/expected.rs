@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 
 /// The files, by suite and platform.
-const FILES: [(&str, &str, &str); 7] = [
+const FILES: [(&str, &str, &str); 6] = [
     ("posix", "hosted", include_str!("../../expectations/posix.hosted.toml")),
     ("posix", "xen", include_str!("../../expectations/posix.xen.toml")),
     ("busybox", "hosted", include_str!("../../expectations/busybox.hosted.toml")),
     ("busybox", "xen", include_str!("../../expectations/busybox.xen.toml")),
     ("bash", "hosted", include_str!("../../expectations/bash.hosted.toml")),
     ("python", "hosted", include_str!("../../expectations/python.hosted.toml")),
-    ("python", "xen", include_str!("../../expectations/python.xen.toml")),
 ];
 
 /// Reasons by `AREA/NAME`.
