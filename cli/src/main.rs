@@ -50,8 +50,10 @@ fn is_broken_pipe(e: &anyhow::Error) -> bool {
 }
 
 fn dispatch(command: Command) -> Result<u8> {
-    // In a dom0: what a killed monitor left.
-    monitor::xen::sweep();
+    // In a dom0: what a killed monitor left. A family of domains begins with that by itself.
+    if !matches!(&command, Command::Run(args) if args.platform == args::Platform::Xen) {
+        monitor::xen::sweep();
+    }
     match command {
         Command::Run(args) => run::run(*args),
         Command::Ps(args) => list::ps(&args),

@@ -48,7 +48,8 @@ impl Member {
 
 /// All members by slot.
 pub struct MemberTable {
-    slots: Vec<Option<Member>>,
+    /// Most are empty, for the family's whole life.
+    slots: Vec<Option<Box<Member>>>,
     next: u32,
     generation: u32,
 }
@@ -78,26 +79,26 @@ impl MemberTable {
 
     /// Puts a member into its slot.
     pub fn insert(&mut self, slot: u32, member: Member) {
-        self.slots[slot as usize] = Some(member);
+        self.slots[slot as usize] = Some(Box::new(member));
     }
 
     /// Takes a member out.
     pub fn remove(&mut self, slot: u32) -> Option<Member> {
-        self.slots.get_mut(slot as usize)?.take()
+        self.slots.get_mut(slot as usize)?.take().map(|member| *member)
     }
 
     /// The member in `slot`.
     pub fn get(&self, slot: u32) -> Option<&Member> {
-        self.slots.get(slot as usize)?.as_ref()
+        self.slots.get(slot as usize)?.as_deref()
     }
 
     /// The member in `slot`.
     pub fn get_mut(&mut self, slot: u32) -> Option<&mut Member> {
-        self.slots.get_mut(slot as usize)?.as_mut()
+        self.slots.get_mut(slot as usize)?.as_deref_mut()
     }
 
     /// All members by slot.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Member)> {
-        (0..).zip(&self.slots).filter_map(|(i, m)| Some((i, m.as_ref()?)))
+        (0..).zip(&self.slots).filter_map(|(i, m)| Some((i, m.as_deref()?)))
     }
 }

@@ -183,22 +183,13 @@ impl Grants {
             }
             return Ok(1);
         }
-        let got = door::ask(ASK_PAGES, &[first.id, first.index, to.len() as u64, first.writable.into()]);
-        if got <= 0 {
-            return Err(bad(got));
-        }
-        let got = (got as usize).min(to.len()).min(AROUND);
-        let mut ops = [hypercall::whole_page(0, 0, 0); AROUND];
-        for (i, (op, to)) in ops.iter_mut().zip(&to[..got]).enumerate() {
-            let grant: PageGrant = door::get(i);
-            *op = hypercall::whole_page(grant.domid, grant.gref, *to);
-            self.copied.push(grant);
-        }
-        // SAFETY: the frames are the caller's alone.
-        unsafe { hypercall::copy_grants(&mut ops[..got]) };
-        match ops[..got].iter().take_while(|op| op.status == 0).count() {
-            0 => Err(Bad::NoMemory),
-            n => Ok(n),
+        let mut gfns = [0u64; AROUND];
+        let gfns = &mut gfns[..to.len().min(AROUND)];
+        gfns.iter_mut().zip(to).for_each(|(gfn, frame)| *gfn = (*frame).into());
+        door::put_all(gfns);
+        match door::ask(ASK_PAGES, &[first.id, first.index, gfns.len() as u64, 0, 1]) {
+            got @ 1.. => Ok((got as usize).min(gfns.len())),
+            refused => Err(bad(refused)),
         }
     }
 

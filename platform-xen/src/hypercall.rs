@@ -13,6 +13,7 @@ use xen_sys::{
     evtchn_bind_interdomain, evtchn_bind_virq, evtchn_close, evtchn_send, sched_shutdown,
 };
 
+use crate::extents;
 use crate::interface::*;
 use crate::{pool, rest};
 
@@ -93,22 +94,48 @@ pub fn is_short() -> bool {
     SHORT.load(Ordering::Relaxed)
 }
 
-/// Gives frames to the given numbers; how many were given, from the first on.
+/// Gives frames to the given numbers; how many were given, from the first on. Numbers in a row are populated together, for
+/// Xen walks our tables for each extent that it reads.
 pub fn populate(gfns: &[u64]) -> usize {
     pool::make_room(gfns.iter().copied());
+    let mut done = 0;
+    while done < gfns.len() {
+        let order = extents::order(&gfns[done..]);
+        let mut starts = [0; EXTENTS];
+        let (mut n, mut end) = (0, done);
+        while n < EXTENTS && end < gfns.len() && extents::order(&gfns[end..]) == order {
+            starts[n] = gfns[end];
+            n += 1;
+            end += 1 << order;
+        }
+        done += populate_extents(&starts[..n], order) << order;
+        if done < end && order > 0 {
+            // There may be memory, but none in so large pieces.
+            done += populate_extents(&gfns[done..end], 0);
+        }
+        if done < end {
+            break;
+        }
+    }
+    SHORT.store(done < gfns.len(), Ordering::Relaxed);
+    rest::more();
+    done
+}
+
+/// Extents in one call.
+const EXTENTS: usize = 64;
+
+fn populate_extents(starts: &[u64], order: u32) -> usize {
     let arg = MemoryReservation {
-        extent_start: gfns.as_ptr(),
-        nr_extents: gfns.len() as u64,
-        extent_order: 0,
+        extent_start: starts.as_ptr(),
+        nr_extents: starts.len() as u64,
+        extent_order: order,
         mem_flags: 0,
         domid: DOMID_SELF,
     };
     // SAFETY: fresh frames at numbers that hold none. The numbers are written back as they are.
     let got = unsafe { call(__HYPERVISOR_memory_op, XENMEM_POPULATE_PHYSMAP, &raw const arg as u64, 0) };
-    let got = usize::try_from(got).unwrap_or(0);
-    SHORT.store(got < gfns.len(), Ordering::Relaxed);
-    rest::more();
-    got
+    usize::try_from(got).unwrap_or(0)
 }
 
 /// Gives the frames of these numbers back.

@@ -35,6 +35,7 @@ pub mod door;
 pub mod entry;
 #[cfg(not(test))]
 pub mod events;
+mod extents;
 pub mod frames;
 #[cfg(not(test))]
 pub mod grants;

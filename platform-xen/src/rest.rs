@@ -1,5 +1,5 @@
 //! A member at rest. What makes it quick while it works is memory that it could do without: pages of code, which are copies
-//! of what lies in the holder; frames that came ahead of their use. A member that has had nothing to do for a while gives
+//! of what lies in files; frames that came ahead of their use. A member that has had nothing to do for a while gives
 //! them back; what it needs again it gets again. So many idle members cost what they alone have written.
 
 use core::sync::atomic::{AtomicBool, Ordering};

@@ -88,7 +88,8 @@ pub struct Exchange {
 pub const ASK_READY: u32 = 1;
 /// Pages of a region: args = region id, first page, count, 1 if writable. ret = how many [`PageGrant`]s are in the data
 /// (at least 1, or -errno: ENOENT no such page, EACCES not allowed, ENOMEM). The member maps them; they stay valid until it
-/// gives them back.
+/// gives them back. With a fifth argument that is not 0 the pages are copied instead: data = as many numbers of frames (u64
+/// each) that the member has itself, which are overwritten from the first on; nothing is granted.
 pub const ASK_PAGES: u32 = 2;
 /// The member has unmapped these: args = count; data = [`PageGrant`]s.
 pub const ASK_GIVE_BACK: u32 = 3;

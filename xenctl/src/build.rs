@@ -11,6 +11,7 @@ use crate::domain::DomainConfig;
 use crate::hvm::param;
 use crate::{DomId, ForeignMap, GrantTable, PAGE, Result, Xen, grant};
 
+use crate::image::Content;
 pub use crate::image::{Image, Segment};
 
 /// Frames that the builder makes for itself: start info, xenstore's ring, the console's ring, identity page table.
@@ -90,6 +91,8 @@ pub struct Built {
     pub console: Option<Ring>,
     /// The first frame behind everything that was built.
     pub first_free_gfn: u64,
+    /// What was written to while it was built. To unmap it takes its time, and may be left for later.
+    pub scaffold: ForeignMap,
 }
 
 /// Builds a domain; `fill` writes into its door what the guest must know. If anything fails, nothing is left of it.
@@ -138,12 +141,12 @@ fn populate(xen: &Xen, domain: DomId, image: &Image, recipe: &Recipe) -> Result<
     let door: Vec<u64> = recipe.door.clone().collect();
     let frames = image.frames();
     let all: Vec<u64> = [special.as_slice(), &door, &frames].concat();
-    xen.populate(domain, &all, 0)?;
+    xen.populate_pages(domain, &all)?;
     let first_free_gfn = all.iter().max().map_or(0, |last| last + 1);
 
     let mut grants = open_table(xen, domain, recipe)?;
     let window = ForeignMap::new(xen, domain, &[frames.as_slice(), &special].concat())?;
-    load(image, &frames, &window);
+    load(image, &frames, &window)?;
     for frames in image.sealed() {
         xen.seal(domain, frames.start, (frames.end - frames.start) as u32)?;
     }
@@ -174,24 +177,29 @@ fn populate(xen: &Xen, domain: DomId, image: &Image, recipe: &Recipe) -> Result<
         door.zero(0, door.pages() * PAGE);
     }
     let port = xen.alloc_unbound(domain, DomId::DOM0)?;
-    Ok(Built { domain, door, grants, port, store, console, first_free_gfn })
+    Ok(Built { domain, door, grants, port, store, console, first_free_gfn, scaffold: window })
 }
 
 /// Copies the image into a window that begins with its frames.
-fn load(image: &Image, frames: &[u64], window: &ForeignMap) {
+fn load(image: &Image, frames: &[u64], window: &ForeignMap) -> Result<()> {
     let mut done = 0;
-    for segment in image.segments() {
+    image.load(&mut |segment, content| {
         let frame = segment.address / PAGE as u64;
         let index = frames.partition_point(|one| *one < frame);
         let at = index * PAGE + (segment.address % PAGE as u64) as usize;
         // Memory that Xen gives is no promise of zeros.
         window.zero(done, at.saturating_sub(done));
-        let content = &segment.content;
-        window.write(at, content);
-        window.zero(at + content.len(), segment.size as usize - content.len());
+        let len = (segment.in_file.end - segment.in_file.start) as usize;
+        match content {
+            Content::Bytes(bytes) => window.write(at, bytes),
+            Content::File(file) => window.read_file(at, file, segment.in_file.clone())?,
+        }
+        window.zero(at + len, segment.size as usize - len);
         done = at + segment.size as usize;
-    }
+        Ok(())
+    })?;
     window.zero(done, frames.len() * PAGE - done);
+    Ok(())
 }
 
 /// `struct hvm_start_info` (arch-x86/hvm/start_info.h), with a memory map of one entry behind it.

@@ -54,6 +54,9 @@ const SHADOW_SET_ALLOCATION: u32 = 31;
 /// TSC_MODE_NEVER_EMULATE, xl's `tsc_mode="native"`.
 const TSC_NATIVE: u32 = 2;
 
+/// Domains that are listed with one call.
+const AT_ONCE: usize = 128;
+
 /// What a new domain is like. PVH with hardware-assisted paging, always.
 #[derive(Clone, Debug)]
 pub struct DomainConfig {
@@ -217,15 +220,15 @@ impl Xen {
         loop {
             let first = all.last().map_or(0, |info| info.id.0 + 1);
             let some = self.domains_from(first)?;
-            if some.is_empty() {
+            let is_last = some.len() < AT_ONCE;
+            all.extend(some);
+            if is_last {
                 return Ok(all);
             }
-            all.extend(some);
         }
     }
 
     fn domains_from(&self, first: u16) -> Result<Vec<DomainInfo>> {
-        const AT_ONCE: usize = 512;
         let (version, name) = (self.sysctl_version(), "XEN_SYSCTL_getdomaininfolist");
         let call = Sysctl { xen: self, version, cmd: op::SYS_LIST, name };
         call.run(

@@ -7,6 +7,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -62,7 +65,7 @@ const NO_GFN: u64 = (1 << 40) - 1;
 /// page means to map its neighbours anew; and a process may have some 65,000 mappings.
 const CHUNK: usize = 512;
 
-/// What is mapped, by chunk and by page in it.
+/// What is mapped, by chunk and by page in it, up to the last page of the chunk that was ever used.
 type Chunks = HashMap<usize, Vec<Option<(DomId, u64)>>>;
 
 /// A window of pages onto frames of domains. Touching a page at which nothing is mapped is SIGBUS or SIGSEGV.
@@ -113,7 +116,7 @@ impl ForeignMap {
             let some = (pages - done).min(CHUNK - at % CHUNK);
             let mut chunks = self.lock();
             if let Some(entries) = chunks.get_mut(&(at / CHUNK)) {
-                entries[at % CHUNK..at % CHUNK + some].fill(None);
+                entries.iter_mut().skip(at % CHUNK).take(some).for_each(|entry| *entry = None);
                 self.renew(at / CHUNK, entries)?;
             }
             done += some;
@@ -130,13 +133,13 @@ impl ForeignMap {
         let entries = match chunks.entry(page / CHUNK) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let pages = CHUNK.min(self.pages() - page / CHUNK * CHUNK);
-                self.open_chunk(page / CHUNK, pages)?;
-                entry.insert(vec![None; pages])
+                self.open_chunk(page / CHUNK)?;
+                entry.insert(Vec::new())
             }
         };
         let outcome = self.batch(page, domain, gfns);
         if outcome.is_ok() {
+            entries.resize(entries.len().max(page % CHUNK + gfns.len()), None);
             let known = entries[page % CHUNK..].iter_mut();
             known.zip(gfns).for_each(|(entry, gfn)| *entry = Some((domain, *gfn)));
         } else {
@@ -148,7 +151,7 @@ impl ForeignMap {
 
     /// Maps a chunk anew, as its entries say.
     fn renew(&self, chunk: usize, entries: &[Option<(DomId, u64)>]) -> Result<()> {
-        self.open_chunk(chunk, entries.len())?;
+        self.open_chunk(chunk)?;
         let mut index = 0;
         for run in entries.chunk_by(|a, b| a.map(|(domain, _)| domain) == b.map(|(domain, _)| domain)) {
             if let Some(Some((domain, _))) = run.first() {
@@ -187,6 +190,39 @@ impl ForeignMap {
             cell.store(u64::from_ne_bytes(*word), Ordering::Relaxed);
         }
         self.write_bytes(offset + words.len() * 8, rest);
+    }
+
+    /// Copies bytes of a file into the window, if its file system can do so without a stop in this process.
+    pub fn read_file(&self, offset: usize, file: &File, bytes: Range<u64>) -> Result<()> {
+        let failed = |error: std::io::Error| Error::call("pread into a window", None, error);
+        let len = (bytes.end - bytes.start) as usize;
+        let end = offset.checked_add(len);
+        assert!(end.is_some_and(|end| end <= self.memory.len()), "outside of a foreign mapping");
+        let mut done = 0;
+        while done < len {
+            let at = bytes.start + done as u64;
+            // SAFETY: the range lies in the mapping (checked above), which is shared with a guest anyway: nothing of
+            // Rust's relies on what it holds.
+            let got = unsafe {
+                let to = self.memory.base().add(offset + done);
+                libc::pread(file.as_raw_fd(), to.cast(), len - done, at as libc::off_t)
+            };
+            let error = std::io::Error::last_os_error();
+            match (got, error.raw_os_error()) {
+                (0, _) => return Err(failed(std::io::ErrorKind::UnexpectedEof.into())),
+                (1.., _) => done += got as usize,
+                (_, Some(libc::EINTR)) => {}
+                // Some read only to what is the process's own memory.
+                (_, Some(libc::EFAULT)) => {
+                    let mut rest = vec![0; len - done];
+                    file.read_exact_at(&mut rest, at).map_err(failed)?;
+                    self.write(offset + done, &rest);
+                    return Ok(());
+                }
+                _ => return Err(failed(error)),
+            }
+        }
+        Ok(())
     }
 
     fn write_bytes(&self, offset: usize, from: &[u8]) {
@@ -236,7 +272,8 @@ impl ForeignMap {
 
     /// Makes a fresh mapping of a chunk, in which pages can be mapped bit by bit. A PV dom0 allows that after a request
     /// for no pages at all; a PVH one only after a request for all of them, of which then nothing is there.
-    fn open_chunk(&self, chunk: usize, pages: usize) -> Result<()> {
+    fn open_chunk(&self, chunk: usize) -> Result<()> {
+        let pages = CHUNK.min(self.pages() - chunk * CHUNK);
         let failed = |error| Error::call("mmap of /dev/xen/privcmd", None, error);
         self.memory.place(self.file(), chunk * CHUNK, pages).map_err(failed)?;
         let va = self.memory.base() as u64 + (chunk * CHUNK * PAGE) as u64;

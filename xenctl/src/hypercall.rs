@@ -29,8 +29,8 @@ struct Call {
 }
 
 const IOCTL_HYPERCALL: u64 = ioc(b'P', 0, size_of::<Call>());
-/// Pages for arguments. Older kernels allow 64 for each opened device.
-const BUFFER_PAGES: usize = 48;
+/// Pages for arguments: the kernel makes all of them at once, when they are mapped.
+const BUFFER_PAGES: usize = 16;
 
 /// A handle on the hypervisor; see the crate's documentation.
 #[derive(Clone, Debug)]

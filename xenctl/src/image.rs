@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use goblin::container::Ctx;
 use goblin::elf::note::NoteDataIterator;
@@ -14,12 +16,22 @@ use crate::{Error, PAGE, Result};
 /// XEN_ELFNOTE_PHYS32_ENTRY (xen/include/public/elfnote.h).
 const PHYS32_ENTRY: u32 = 18;
 
-/// A kernel's image, ready to be copied into domains.
-#[derive(Clone, Debug)]
+/// A kernel's image, ready to be copied into domains. The first domain's comes straight from the file; later ones' from
+/// memory, for the file may be replaced meanwhile.
+#[derive(Debug)]
 pub struct Image {
     entry: u32,
     segments: Vec<Segment>,
+    /// The file, and what it was like when its headers were read.
+    file: Option<(File, State)>,
+    /// The file's part of each segment, in order.
+    held: OnceLock<Vec<Vec<u8>>>,
+    /// A domain has been loaded from it.
+    loaded: AtomicBool,
 }
+
+/// Inode, size, and time of the last change of contents.
+type State = (u64, u64, i64, i64);
 
 /// A part of the image in guest-physical memory.
 #[derive(Clone, Debug)]
@@ -30,8 +42,14 @@ pub struct Segment {
     pub size: u64,
     /// Whether the program may write it.
     pub writable: bool,
-    /// What the file has of it.
-    pub content: Vec<u8>,
+    /// Where the file has it, and how much of it.
+    pub in_file: Range<u64>,
+}
+
+/// Where a segment's part of the file is to be had.
+pub(crate) enum Content<'a> {
+    Bytes(&'a [u8]),
+    File(&'a File),
 }
 
 /// Bytes of the file: from an offset, so many; None when there are not so many.
@@ -40,26 +58,50 @@ type Read<'a> = dyn FnMut(u64, u64) -> Option<Vec<u8>> + 'a;
 impl Image {
     /// Takes an ELF file, 32 or 64 bits.
     pub fn parse(bytes: &[u8]) -> Result<Image> {
-        Self::take(&mut |at, len| {
+        let mut read = |at: u64, len: u64| {
             let (at, end) = (usize::try_from(at).ok()?, usize::try_from(at.checked_add(len)?).ok()?);
             bytes.get(at..end).map(<[u8]>::to_vec)
-        })
+        };
+        let image = Self::take(bytes.len() as u64, &mut read)?;
+        let parts = image.segments.iter();
+        let held: Option<Vec<_>> =
+            parts.map(|s| read(s.in_file.start, s.in_file.end - s.in_file.start)).collect();
+        Ok(Image { held: OnceLock::from(held.ok_or_else(outside)?), ..image })
     }
 
-    /// Reads an ELF file, 32 or 64 bits: only what is loaded of it, for what it has for debuggers is many times as long.
-    pub fn read(file: &File) -> Result<Image> {
-        let size = file.metadata().map_err(|error| Error::Image(error.to_string()))?.len();
-        Self::take(&mut |at, len| {
-            if at.checked_add(len)? > size {
-                return None;
+    /// Takes an ELF file, 32 or 64 bits. Only what is loaded of it will be read, for what it has for debuggers is many times
+    /// as long.
+    pub fn read(file: File) -> Result<Image> {
+        let state = state(&file)?;
+        let image = Self::take(state.1, &mut |at, len| read_file(&file, at, len))?;
+        Ok(Image { file: Some((file, state)), ..image })
+    }
+
+    /// Lets `put` write each segment's part of the file to its place, or read it there from the file by itself.
+    pub(crate) fn load(&self, put: &mut dyn FnMut(&Segment, Content<'_>) -> Result<()>) -> Result<()> {
+        if let (Some((file, known)), false) = (&self.file, self.loaded.swap(true, Ordering::Relaxed))
+            && self.held.get().is_none()
+        {
+            self.segments.iter().try_for_each(|segment| put(segment, Content::File(file)))?;
+            return is_still(file, known);
+        }
+        let held = match (self.held.get(), &self.file) {
+            (Some(held), _) => held,
+            (None, Some((file, known))) => {
+                let part = |s: &Segment| read_file(file, s.in_file.start, s.in_file.end - s.in_file.start);
+                let held: Option<Vec<_>> = self.segments.iter().map(part).collect();
+                is_still(file, known)?;
+                self.held.get_or_init(|| held.unwrap_or_default())
             }
-            let mut bytes = vec![0; usize::try_from(len).ok()?];
-            file.read_exact_at(&mut bytes, at).ok()?;
-            Some(bytes)
-        })
+            (None, None) => return Err(outside()),
+        };
+        if held.len() != self.segments.len() {
+            return Err(outside());
+        }
+        self.segments.iter().zip(held).try_for_each(|(segment, bytes)| put(segment, Content::Bytes(bytes)))
     }
 
-    fn take(read: &mut Read<'_>) -> Result<Image> {
+    fn take(size: u64, read: &mut Read<'_>) -> Result<Image> {
         let (headers, ctx) = program_headers(read)?;
         let entry = entry(&headers, ctx, read)?;
         let mut segments = Vec::new();
@@ -68,15 +110,20 @@ impl Image {
             if !fits || header.p_paddr.checked_add(header.p_memsz).is_none_or(|end| end > 1 << 32) {
                 return Err(outside());
             }
-            let content = read(header.p_offset, header.p_filesz).ok_or_else(outside)?;
+            let in_file =
+                header.p_offset..header.p_offset.checked_add(header.p_filesz).ok_or_else(outside)?;
+            if in_file.end > size {
+                return Err(outside());
+            }
             let (address, size, writable) = (header.p_paddr, header.p_memsz, header.is_write());
-            segments.push(Segment { address, size, writable, content });
+            segments.push(Segment { address, size, writable, in_file });
         }
         if segments.is_empty() {
             return Err(Error::Image("nothing to load".to_owned()));
         }
         segments.sort_by_key(|segment| segment.address);
-        Ok(Image { entry, segments })
+        let (held, loaded) = (OnceLock::new(), AtomicBool::new(false));
+        Ok(Image { entry, segments, file: None, held, loaded })
     }
 
     /// The physical address at which it is entered.
@@ -121,6 +168,25 @@ impl Image {
         }
         sealed
     }
+}
+
+fn state(file: &File) -> Result<State> {
+    let m = file.metadata().map_err(|error| Error::Image(error.to_string()))?;
+    Ok((m.ino(), m.len(), m.mtime(), m.mtime_nsec()))
+}
+
+/// An error when the file's contents are others than they were.
+fn is_still(file: &File, known: &State) -> Result<()> {
+    if state(file)? == *known {
+        return Ok(());
+    }
+    Err(Error::Image("the kernel's file was changed while it was in use".to_owned()))
+}
+
+fn read_file(file: &File, at: u64, len: u64) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(len).ok()?];
+    file.read_exact_at(&mut bytes, at).ok()?;
+    Some(bytes)
 }
 
 fn outside() -> Error {
@@ -191,16 +257,46 @@ mod tests {
     fn what_is_loaded_is_read() -> std::result::Result<(), Box<dyn std::error::Error>> {
         let path = std::env::temp_dir().join(format!("offshoot-image-{}", std::process::id()));
         File::create(&path)?.write_all(&elf())?;
-        let read = Image::read(&File::open(&path)?);
-        std::fs::remove_file(&path)?;
-        for image in [read?, Image::parse(&elf())?] {
+        for image in [Image::read(File::open(&path)?)?, Image::parse(&elf())?] {
             assert_eq!(image.entry(), 0x10_0002);
             let [segment] = image.segments() else { panic!("one segment") };
             assert_eq!((segment.address, segment.size, segment.writable), (0x10_0000, 8, false));
-            assert_eq!(segment.content, b"abcde");
             assert_eq!(image.frames(), [0x100]);
+            // From the file, then from memory.
+            for _ in 0..3 {
+                assert_eq!(content(&image)?, b"abcde");
+            }
         }
-        Ok(())
+        Ok(std::fs::remove_file(&path)?)
+    }
+
+    fn content(image: &Image) -> Result<Vec<u8>> {
+        let mut all = Vec::new();
+        image.load(&mut |segment, content| {
+            let len = segment.in_file.end - segment.in_file.start;
+            match content {
+                Content::Bytes(bytes) => all.extend(bytes),
+                Content::File(file) => {
+                    all.extend(read_file(file, segment.in_file.start, len).ok_or_else(outside)?)
+                }
+            }
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    #[test]
+    fn a_file_that_changes_is_refused_until_it_is_held() -> std::result::Result<(), Box<dyn std::error::Error>>
+    {
+        let path = std::env::temp_dir().join(format!("offshoot-changed-image-{}", std::process::id()));
+        std::fs::write(&path, elf())?;
+        let (early, late) = (Image::read(File::open(&path)?)?, Image::read(File::open(&path)?)?);
+        content(&late)?;
+        content(&late)?;
+        std::fs::write(&path, [elf(), vec![0]].concat())?;
+        assert!(content(&early).is_err());
+        assert_eq!(content(&late)?, b"abcde");
+        Ok(std::fs::remove_file(&path)?)
     }
 
     #[test]

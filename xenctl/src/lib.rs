@@ -24,7 +24,7 @@
 //!
 //! # fn main() -> offshoot_xenctl::Result<()> {
 //! let xen = Xen::open()?;
-//! let image = Image::read(&std::fs::File::open("kernel").unwrap())?;
+//! let image = Image::read(std::fs::File::open("kernel").unwrap())?;
 //! let recipe = Recipe { door: 0x10..0x20, ..Recipe::default() };
 //! let built = build::build(&xen, &image, &recipe, |door| {
 //!     // The door's pages are zero; the facts that the guest needs go in here.

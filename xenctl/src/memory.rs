@@ -15,6 +15,18 @@ const RAM_READ_ONLY: u16 = 1;
 /// XENMAPSPACE_shared_info.
 const SPACE_SHARED_INFO: u32 = 0;
 
+/// Order of the extents in which runs of pages are populated.
+const RUN: u32 = 4;
+
+/// The order of an extent that these numbers begin with: that of a run, or 0.
+fn extent(gfns: &[u64]) -> u32 {
+    let len = 1 << RUN;
+    let is_run = gfns.len() >= len
+        && gfns[0].is_multiple_of(len as u64)
+        && gfns[..len].iter().zip(gfns[0]..).all(|(gfn, next)| *gfn == next);
+    if is_run { RUN } else { 0 }
+}
+
 /// How many frame numbers go with one call.
 const AT_ONCE: usize = (Arguments::MOST - 64) / 8;
 
@@ -30,6 +42,28 @@ impl Xen {
             return Ok(());
         }
         Err(Error::Call { name, domain: Some(domain), errno: libc::ENOMEM })
+    }
+
+    /// The same for single pages, of which aligned runs are populated together, which costs Xen less.
+    pub fn populate_pages(&self, domain: DomId, gfns: &[u64]) -> Result<()> {
+        let mut left = gfns;
+        while !left.is_empty() {
+            let order = extent(left);
+            let mut end = 0;
+            while end < left.len() && extent(&left[end..]) == order {
+                end += 1 << order;
+            }
+            let (some, rest) = left.split_at(end);
+            let starts: Vec<u64> = some.iter().step_by(1 << order).copied().collect();
+            let name = "XENMEM_populate_physmap";
+            let done = self.reservation(POPULATE_PHYSMAP, name, domain, &starts, order)? << order;
+            if done < end {
+                // There may be memory, but none in so large pieces.
+                self.populate(domain, &some[done..], 0)?;
+            }
+            left = rest;
+        }
+        Ok(())
     }
 
     /// Takes memory from the domain at these guest frames. Gives how many extents were there to take.

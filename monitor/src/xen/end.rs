@@ -13,7 +13,7 @@ use crate::regions::RegionId;
 use crate::report::say;
 
 /// How often Xen is asked which domains there are.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Members that have left and are still there; beyond that the oldest goes at once.
 const LEAVING: usize = 8;
 /// SHUTDOWN_crash, xen/include/public/sched.h.
@@ -154,6 +154,8 @@ impl Host {
         self.ports.forget(domain.port);
         self.hyper.close(domain.port);
         self.tokens.lost(id);
+        // What is mapped of it would keep it.
+        self.scratch.clear();
         self.hyper.destroy(id);
         // Its mappings are gone now, so what it had of the holder is free.
         self.holder.end_all(&mut domain.granted);
@@ -191,6 +193,7 @@ impl Host {
         }
         self.next_look = Instant::now() + LOOK_EVERY;
         self.memory.look(&*self.hyper);
+        self.scratch.clear();
         self.name_late();
         let Ok(list) = self.hyper.list() else { return self.broken };
         let find = |id: u32| list.iter().find(|s| s.domain == id && !s.dying);

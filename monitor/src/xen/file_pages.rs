@@ -12,7 +12,7 @@ use rustix::io::{pread, pwrite};
 
 use super::holder::{Frame, Holder};
 use super::pages::PAGE;
-use super::window::{Window, fetch, store};
+use super::window::{Window, fetch, read_file, store};
 
 /// Pages of one window.
 const CHUNK: u64 = 256;
@@ -115,13 +115,41 @@ impl FilePages {
             p.written |= write;
             return Ok(p.frame.clone());
         }
-        let bytes = self.load(page)?;
         let frame = self.holder.frame()?;
-        let window = self.window(page / CHUNK)?;
-        window.map((page % CHUNK) as usize, self.holder.domain(), &[frame.gfn])?;
-        store(&*window, (page % CHUNK) as usize, &bytes);
-        self.pages.borrow_mut().insert(page, Page { frame: frame.clone(), written: write });
+        self.take_in(page, vec![frame.clone()], write)?;
         Ok(frame)
+    }
+
+    /// Makes pages ready that the file has and [`FilePages::frame`] is asked for next: those in a row are mapped and read
+    /// together. Where it fails, `frame` meets the reason.
+    pub fn bring(&self, pages: std::ops::Range<u64>) {
+        let mut at = pages.start;
+        while at < pages.end {
+            let end = pages.end.min((at / CHUNK + 1) * CHUNK);
+            let missing = |page: &u64| !self.pages.borrow().contains_key(page);
+            let count = (at..end).take_while(missing).count() as u64;
+            if count > 1 {
+                let frames: Result<Vec<_>, _> = (0..count).map(|_| self.holder.frame()).collect();
+                if frames.and_then(|frames| self.take_in(at, frames, false)).is_err() {
+                    return;
+                }
+            }
+            at += count.max(1);
+        }
+    }
+
+    /// Fills fresh frames from the file and makes them its pages from `first` on, all in one window.
+    fn take_in(&self, first: u64, frames: Vec<Rc<Frame>>, write: bool) -> Result<(), Errno> {
+        let gfns: Vec<u64> = frames.iter().map(|frame| frame.gfn).collect();
+        let (window, at) = (self.window(first / CHUNK)?, (first % CHUNK) as usize);
+        window.map(at, self.holder.domain(), &gfns)?;
+        if let Err(e) = self.read(&*window, at, first, gfns.len()) {
+            window.unmap(at, gfns.len())?;
+            return Err(e);
+        }
+        let pages = frames.into_iter().map(|frame| Page { frame, written: write });
+        self.pages.borrow_mut().extend((first..).zip(pages));
+        Ok(())
     }
 
     /// Writes pages back that members may have changed, as far as they hold any of these bytes.
@@ -213,6 +241,29 @@ impl FilePages {
             }
         }
         Ok(bytes)
+    }
+
+    /// Reads pages from the file to a window's; zeroes behind its end.
+    fn read(&self, window: &dyn Window, at: usize, first: u64, count: usize) -> Result<(), Errno> {
+        read_file(window, at, count, self.file.borrow().as_fd(), first * PAGE as u64)
+    }
+
+    /// Copies pages that the file has to pages of another window: those that members may have changed as they are.
+    pub fn copy(&self, first: u64, to: &dyn Window, at: usize, count: usize) -> Result<(), Errno> {
+        let mut done = 0;
+        while done < count {
+            let page = first + done as u64;
+            if self.pages.borrow().contains_key(&page) {
+                store(to, at + done, &fetch(&*self.window(page / CHUNK)?, (page % CHUNK) as usize));
+                done += 1;
+                continue;
+            }
+            let pages = self.pages.borrow();
+            let run = (done..count).take_while(|i| !pages.contains_key(&(first + *i as u64))).count();
+            self.read(to, at + done, page, run)?;
+            done += run;
+        }
+        Ok(())
     }
 
     fn window(&self, chunk: u64) -> Result<Rc<dyn Window>, Errno> {

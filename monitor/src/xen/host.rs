@@ -22,6 +22,7 @@ use super::hyper::{Hypervisor, Status};
 use super::memory::Memory;
 use super::pages::{PAGE, Pages};
 use super::ports::Ports;
+use super::scratch::Scratch;
 use super::tokens::Tokens;
 use crate::backend::{Ended, Place};
 use crate::config::Config;
@@ -65,6 +66,8 @@ pub struct Host {
     pub(super) crashes: Vec<(Place, String)>,
     /// Members that have said that they are over: they are ended in idle moments.
     pub(super) leaving: VecDeque<u32>,
+    /// Frames of members that were written to.
+    pub(super) scratch: Scratch,
     /// Slots whose part of the events region is there.
     ready: BTreeSet<u32>,
     /// Domains that have notices and were not rung.
@@ -103,6 +106,7 @@ impl Host {
         };
         Ok(Self {
             ports: Rc::new(Ports::new(hyper.clone())),
+            scratch: Scratch::new(&*hyper)?,
             hyper,
             holder,
             name: config.name.clone(),
@@ -122,7 +126,7 @@ impl Host {
             waited: 0,
             memory: Memory::default(),
             wrong: false,
-            next_look: Instant::now(),
+            next_look: Instant::now() + super::end::LOOK_EVERY,
             next_shed: Instant::now(),
             broken: false,
             max_frames,
@@ -157,7 +161,7 @@ impl Host {
             }
             return true;
         }
-        self.name_one()
+        self.scratch.clear() || self.hyper.tidy() || self.name_one()
     }
 
     /// Tells one name; false when there is none to tell.
@@ -256,6 +260,7 @@ impl Host {
             settling: false,
             peers: Vec::new(),
             pool: POOL_PAGES,
+            first_own: built.first_free_gfn,
             fetches: 0,
             notices: VecDeque::new(),
         };

@@ -52,6 +52,8 @@ pub trait Hypervisor {
     fn create_holder(&self, max_frames: u64) -> Result<(u32, Box<dyn Grants>), Errno>;
     /// A domain with the member's kernel in it.
     fn build(&self, max_frames: u64) -> Result<Built, Errno>;
+    /// Does one thing that building left for an idle moment; false when there is none.
+    fn tidy(&self) -> bool;
     /// Lets it run.
     fn unpause(&self, domain: u32) -> Result<(), Errno>;
     /// Stops it where it is.

@@ -23,6 +23,7 @@ mod memory;
 mod pages;
 mod ports;
 mod real;
+mod scratch;
 mod serve;
 mod shed;
 mod sweep;

@@ -88,6 +88,32 @@ impl Pages {
         }
     }
 
+    /// Makes pages ready that are asked for next, where that is cheaper for all of them together.
+    pub fn bring(&self, count: u64, pages: std::ops::Range<u64>) {
+        if let Body::File(f) = &self.body {
+            f.bring(pages.start..pages.end.min(count));
+        }
+    }
+
+    /// Copies pages from `first` on to pages of a window; how many there were. ENOENT: not even the first.
+    pub fn copy(&self, first: u64, to: &dyn Window, at: usize, most: usize) -> Result<usize, Errno> {
+        let count = self.count()?.saturating_sub(first).min(most as u64) as usize;
+        if count == 0 {
+            return Err(Errno::ENOENT);
+        }
+        match &self.body {
+            Body::File(f) => f.copy(first, to, at, count)?,
+            Body::Memory(m) => {
+                for i in 0..count {
+                    let page = first as usize + i;
+                    m.frame(page)?;
+                    window::store(to, at + i, &window::fetch(&*m.window, page));
+                }
+            }
+        }
+        Ok(count)
+    }
+
     /// Writes pages of a file back that members may have changed.
     pub fn sync(&self, first: u64, count: u64) -> Result<(), Errno> {
         match &self.body {

@@ -1,6 +1,6 @@
 //! Xen itself, through `xenctl`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -26,12 +26,14 @@ struct Real {
     xen: Xen,
     image: Image,
     channels: EventChannels,
-    /// None where no xenstore runs: then domains have no names.
-    store: RefCell<Option<Store>>,
+    /// Opened when there is something to tell; None where no xenstore runs: then domains have no names.
+    store: OnceCell<Option<RefCell<Store>>>,
     owner: Owner,
     /// UUIDs of our domains, and whether xenstore knows them.
     uuids: RefCell<BTreeMap<u32, ([u8; 16], bool)>>,
     count: Cell<u32>,
+    /// What is still mapped of domains that were built.
+    scaffolds: RefCell<Vec<ForeignMap>>,
     /// Why no domain could be built last; empty when one could.
     failure: RefCell<String>,
 }
@@ -43,7 +45,7 @@ pub fn open(kernel: &Path) -> Result<Rc<dyn Hypervisor>> {
     let file = File::open(kernel).with_context(|| {
         format!("cannot read the members' kernel {}: build it with `cargo xtask build`", kernel.display())
     })?;
-    let Ok(image) = Image::read(&file) else {
+    let Ok(image) = Image::read(file) else {
         bail!("{} is no kernel for Xen members", kernel.display());
     };
     sweep_with(&xen);
@@ -53,10 +55,11 @@ pub fn open(kernel: &Path) -> Result<Rc<dyn Hypervisor>> {
         xen,
         image,
         channels,
-        store: RefCell::new(Store::open().ok()),
+        store: OnceCell::new(),
         owner: Owner::this(),
         uuids: RefCell::default(),
         count: Cell::new(0),
+        scaffolds: RefCell::default(),
         failure: RefCell::default(),
     }))
 }
@@ -88,8 +91,9 @@ impl Real {
 
     /// Names are for operators: a xenstore that refuses stops nothing.
     fn with_store(&self, f: impl FnOnce(&mut Store) -> xenctl::Result<()>) {
-        if let Some(store) = &mut *self.store.borrow_mut()
-            && let Err(e) = f(store)
+        let store = self.store.get_or_init(|| Store::open().ok().map(RefCell::new));
+        if let Some(store) = store
+            && let Err(e) = f(&mut store.borrow_mut())
         {
             say(&format!("xl will not know all names: {e}"));
         }
@@ -127,6 +131,7 @@ impl Hypervisor for Real {
             errno(e)
         })?;
         self.failure.take();
+        self.scaffolds.borrow_mut().push(built.scaffold);
         self.uuids.borrow_mut().insert(built.domain.0.into(), (uuid, false));
         Ok(Built {
             domain: built.domain.0.into(),
@@ -136,6 +141,9 @@ impl Hypervisor for Real {
             first_free_gfn: built.first_free_gfn,
         })
     }
+    fn tidy(&self) -> bool {
+        self.scaffolds.borrow_mut().pop().is_some()
+    }
     fn unpause(&self, domain: u32) -> Result<(), Errno> {
         self.xen.unpause(id(domain)).map_err(errno)
     }
@@ -143,6 +151,8 @@ impl Hypervisor for Real {
         self.xen.pause(id(domain)).map_err(errno)
     }
     fn destroy(&self, domain: u32) {
+        // What is mapped of it would keep it.
+        self.scaffolds.take();
         // A failure means that it is gone.
         let _ = self.xen.destroy(id(domain));
         if let Some((uuid, true)) = self.uuids.borrow_mut().remove(&domain) {
@@ -182,7 +192,7 @@ impl Hypervisor for Real {
         }
     }
     fn populate(&self, domain: u32, gfns: &[u64]) -> Result<(), Errno> {
-        self.xen.populate(id(domain), gfns, 0).map_err(errno)
+        self.xen.populate_pages(id(domain), gfns).map_err(errno)
     }
     fn set_pool(&self, domain: u32, pages: u32) -> Result<(), Errno> {
         self.xen.set_paging_pool(id(domain), u64::from(pages) * xenctl::PAGE as u64).map_err(errno)

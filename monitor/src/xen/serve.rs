@@ -203,9 +203,12 @@ fn region(fam: &Family, id: u32, region: u64) -> Result<Rc<Pages>, Errno> {
 
 /// `ASK_PAGES`.
 fn pages(fam: &mut Family, id: u32, asked: &Asked) -> Said {
-    let [number, first, count, write, ..] = asked.args;
+    let [number, first, count, write, copied, _] = asked.args;
     let write = write != 0;
     let pages = region(fam, id, number)?;
+    if copied != 0 {
+        return copies(fam, id, &pages, first, count);
+    }
     if write && (number == REGION_FAMILY || !pages.is_writable()) {
         return Err(Errno::EACCES);
     }
@@ -217,6 +220,7 @@ fn pages(fam: &mut Family, id: u32, asked: &Asked) -> Said {
         return Err(Errno::ENOMEM);
     }
     let there = pages.count()?;
+    pages.bring(there, first..first.saturating_add(count));
     let mut given = Vec::new();
     for i in 0..count {
         let granted = first.checked_add(i).ok_or(Errno::ENOENT).and_then(|page| {
@@ -231,6 +235,24 @@ fn pages(fam: &mut Family, id: u32, asked: &Asked) -> Said {
         }
     }
     Ok((given.len() as i64, given.as_bytes().to_vec()))
+}
+
+/// `ASK_PAGES` for copies.
+fn copies(fam: &mut Family, id: u32, pages: &Pages, first: u64, count: u64) -> Said {
+    let Backend::Xen(host) = &mut fam.backend else { return Err(Errno::EINVAL) };
+    let domain = host.domains.get(&id).ok_or(Errno::ESRCH)?;
+    let count = count.clamp(1, PAGES_AT_ONCE);
+    let gfns: Vec<u64> = list(&domain.door.data(count * 8).ok_or(Errno::EINVAL)?);
+    // Not its kernel's code, which is sealed.
+    if gfns.iter().any(|gfn| !(domain.first_own..=u32::MAX.into()).contains(gfn)) {
+        return Err(Errno::EINVAL);
+    }
+    let there = pages.count()?.saturating_sub(first).min(count) as usize;
+    if there == 0 {
+        return Err(Errno::ENOENT);
+    }
+    let at = host.scratch.map(id, &gfns[..there])?;
+    Ok((pages.copy(first, host.scratch.window(), at, there)? as i64, Vec::new()))
 }
 
 /// `ASK_READY`.

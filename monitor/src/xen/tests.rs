@@ -265,6 +265,33 @@ fn frames_of_ancestors_come_by_token() {
 }
 
 #[test]
+fn pages_are_copied_to_frames_that_the_member_has_itself() {
+    let mut g = Guest::new();
+    let d = g.first.2;
+    let path = std::env::temp_dir().join(format!("offshoot-copied-{}", std::process::id()));
+    std::fs::write(&path, [[1; 4096], [2; 4096]].concat()).expect("a file");
+    let file = std::fs::File::options().read(true).write(true).open(&path).expect("opened");
+    std::fs::remove_file(&path).expect("removed");
+    let id = g.fam.regions.add_file(file.into(), 5000, true).expect("a region");
+    g.fam.regions.attach(id, g.first.0);
+    let gfns: [u64; 3] = [0x5000, 0x5001, 0x5002];
+    g.fake.populate(d, &gfns).expect("memory");
+    let window = g.fake.window(gfns.len()).expect("a window");
+    window.map(0, d, &gfns).expect("mapped");
+    let first = |page| super::window::fetch(&*window, page)[0];
+    // A page that a member has written to is copied as it is; there are two.
+    assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 1, 1, 1], &[]), 1);
+    let before = g.host().holder.grants();
+    assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, 3, 0, 1], gfns.as_bytes()), 2);
+    assert_eq!([first(0), first(1), first(2)], [1, 2, 0]);
+    assert_eq!(g.host().holder.grants(), before);
+    assert_eq!(errno(g.ask(d, ASK_PAGES, &[id.0, 2, 1, 0, 1], gfns.as_bytes())), Errno::ENOENT);
+    // Its kernel's code, and frames that it has not.
+    assert_eq!(errno(g.ask(d, ASK_PAGES, &[id.0, 0, 1, 0, 1], 0x100u64.as_bytes())), Errno::EINVAL);
+    assert!(g.ask(d, ASK_PAGES, &[id.0, 0, 1, 0, 1], 0x5003u64.as_bytes()) < 0);
+}
+
+#[test]
 fn who_has_pages_of_a_file_that_is_cut_is_told() {
     let mut g = Guest::new();
     let (slot, _, d) = g.first;
