@@ -12,7 +12,7 @@ const TABLE: u32 = 9;
 /// Tables that are accounted for: up to 4 GiB, where all zones end.
 const TABLES: usize = (1 << 20) >> TABLE;
 /// Pages for the upper levels, for what the builder made, and for Xen's own use.
-const OTHERS: u32 = 12;
+const OTHERS: u32 = 16;
 /// Pages that the pool grows by at least.
 const STEP: u32 = 32;
 

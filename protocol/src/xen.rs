@@ -123,7 +123,7 @@ pub const ASK_RING: u32 = 14;
 /// More memory for Xen's tables of this domain's frames: args = pages in all. ret = how many there are now.
 pub const ASK_POOL: u32 = 15;
 /// Pages for these tables that a domain has from birth: enough for some tens of MiB.
-pub const POOL_PAGES: u32 = 22;
+pub const POOL_PAGES: u32 = 32;
 
 /// Start the kernel: the identity and the program are in the control region. Data = [`StartPages`].
 pub const DO_START: u32 = 1;
