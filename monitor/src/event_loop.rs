@@ -15,7 +15,7 @@ use crate::family::Family;
 use crate::poller::Token;
 use crate::serve::{drain, pump};
 use crate::spin::Spin;
-use crate::{control, host_signals, net, setup, streams, xen};
+use crate::{control, host_signals, net, reserve, setup, streams, xen};
 
 /// What nobody waits for is done when nothing has happened for so long, so that it is on nobody's way: a fork is several
 /// questions with little time between them. Nothing waits where preparing ahead is cheap.
@@ -142,6 +142,7 @@ impl Loop<'_> {
             // A step at a time: a member's question at its door is no event.
             return self.poll(fam, Some(0));
         }
+        reserve::fill();
         if fam.clients.tracing() {
             fam.flush_clients();
         }

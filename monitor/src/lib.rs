@@ -30,6 +30,7 @@ pub mod procs;
 pub mod published;
 pub mod regions;
 mod report;
+mod reserve;
 pub mod retry;
 mod routing;
 mod serve;
