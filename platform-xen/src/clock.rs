@@ -20,6 +20,13 @@ pub fn arm(deadline: Option<u64>) {
     }
 }
 
+/// Wakes this CPU at that time although nobody asked for it, unless the timer is in use.
+pub fn nudge(at: u64) {
+    if ARMED.load(Ordering::Relaxed) == 0 {
+        hypercall::set_timer(Some(at));
+    }
+}
+
 /// See `Clock::monotonic`.
 pub fn monotonic() -> u64 {
     shared_info::system_time()

@@ -205,7 +205,7 @@ fn become_child() -> Identity {
     events::become_child();
     clock::forget_timer();
     percpu::this().kick_seen();
-    rest::more();
+    rest::become_child();
     space::clone::become_child(TOKEN.load(Ordering::Relaxed));
     regions::start(&door::command_data(0, 0));
     CONTEXTS.load_after_clone();
