@@ -98,6 +98,7 @@ impl Family {
 
     /// Puts a message into a member's inbox and makes the member look.
     pub fn send(&mut self, slot: u32, message: Message) -> Result<(), Errno> {
+        self.flush_overflow(slot);
         let Some(m) = self.members.get_mut(slot) else { return Ok(()) };
         if !m.overflow.is_empty() || !inbox::push(&*m.control, &message) {
             if is_queued_already(m, &message) {

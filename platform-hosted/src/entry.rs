@@ -139,16 +139,10 @@ pub unsafe extern "C" fn gate_entry() {
         "popfq",
         "not qword ptr [rsp + {saved_rip}]",
         "jmp 2b",
-        // A kick came meanwhile: let the kernel look, as if the app had been interrupted right after its call.
+        // A kick came meanwhile: let the kernel look, as if the app had been interrupted right after its call. The
+        // frame is whole as it is: rcx and r11 were saved as `syscall` leaves them, or rt_sigreturn has set them.
         "4:",
         "mov dword ptr gs:[{kick}], 0",
-        "cmp qword ptr [rsp + {kind}], {syscall}",
-        "jne 6f",
-        "mov rcx, [rsp + {rip}]",
-        "mov [rsp + {rcx}], rcx",
-        "mov rcx, [rsp + {rflags}]",
-        "mov [rsp + {r11}], rcx",
-        "6:",
         "mov qword ptr [rsp + {kind}], {kick_kind}",
         "mov qword ptr [rsp + {orig_rax}], -1",
         "mov rdi, rsp",

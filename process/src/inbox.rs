@@ -1,13 +1,27 @@
 //! Messages from the monitor become signals, continues and futex wake-ups.
 
 use abi::signal::{SI_MESGQ, SI_QUEUE, SI_TKILL, SI_USER, SIGCHLD, SigInfo, is_valid};
-use protocol::inbox::Message;
+use protocol::MONITOR_SLOT;
+use protocol::inbox::{ENTRIES, Message, pop};
 
-use crate::kernel::kernel;
+use crate::kernel::{Kernel, kernel};
 use crate::{futex, signal, timer};
 
+/// Handles what the inbox has. The monitor is told when a full one is empty again: it may have more.
+pub fn take_all(k: &Kernel) {
+    let control = k.host.control();
+    let mut taken = 0;
+    while let Some(message) = pop(&control) {
+        handle(message);
+        taken += 1;
+    }
+    if taken >= ENTRIES {
+        k.platform.notify(MONITOR_SLOT, k.platform.slot());
+    }
+}
+
 /// Handles one message. What it names may have ended meanwhile.
-pub fn handle(msg: Message) {
+fn handle(msg: Message) {
     match msg {
         Message::Signal { target, tid, signo, code, pid, uid, value, status } => {
             let info = info(signo as i32, code, pid as i32, uid, value, status);

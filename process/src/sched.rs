@@ -378,10 +378,7 @@ impl Sched {
                 }
             });
             if inbox {
-                let control = k.host.control();
-                while let Some(msg) = protocol::inbox::pop(&control) {
-                    crate::inbox::handle(msg);
-                }
+                crate::inbox::take_all(k);
             }
         }
         crate::timer::run_due();

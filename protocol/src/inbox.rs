@@ -1,5 +1,6 @@
 //! The inbox: messages from the monitor to a member, a single-producer single-consumer queue in the control
-//! region. When it is full the monitor keeps the rest and tries again at the member's next request or event.
+//! region. When it is full the monitor keeps the rest and tries again when it has the next one, and at the member's next
+//! request; a member that has emptied a full inbox rings the monitor's doorbell for it.
 
 use core::sync::atomic::Ordering;
 
@@ -7,7 +8,8 @@ use crate::SharedMem;
 
 const TAIL: usize = 192;
 const HEAD: usize = 256;
-const ENTRIES: u32 = 256;
+/// Messages that there is room for.
+pub const ENTRIES: u32 = 256;
 const AT: usize = 0x2000;
 const ENTRY: usize = 64;
 
