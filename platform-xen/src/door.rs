@@ -92,6 +92,20 @@ pub fn ask(op: u32, args: &[u64]) -> i64 {
     ret
 }
 
+/// Prepares a request that code elsewhere posts; the place of its [`Exchange`].
+pub fn prepare(op: u32, args: [u64; 6]) -> *mut Exchange {
+    let place = (BASE + REQUEST) as *mut Exchange;
+    // SAFETY: in the door; nothing is posted, so the monitor does not look.
+    unsafe { place.write_volatile(Exchange { state: IDLE, op, args, ret: 0 }) };
+    place
+}
+
+/// The answer to a request that was prepared has been seen.
+pub fn finish() {
+    word(REQUEST).store(IDLE, Ordering::Relaxed);
+    events::look_soon();
+}
+
 /// A shell's wait for its command.
 pub fn command() -> Exchange {
     let port = header().port;

@@ -137,9 +137,7 @@ pub fn wait(deadline: Option<u64>) {
         hypercall::idle(rest::deadline(deadline, start));
         let time = shared_info::system_time().saturating_sub(start);
         BRISK.store(time < SHORT, Ordering::Relaxed);
-        events::finish_sleep(&EVENTS_MEM, slot());
-        rest::slept(time);
-        return;
+        rest::slept(time, deadline);
     }
     events::finish_sleep(&EVENTS_MEM, slot());
 }

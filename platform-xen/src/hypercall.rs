@@ -15,7 +15,7 @@ use xen_sys::{
 
 use crate::extents;
 use crate::interface::*;
-use crate::{pool, rest};
+use crate::pool;
 
 /// 1 on AMD's CPUs (`vmmcall`), 0 on Intel's (`vmcall`).
 #[unsafe(no_mangle)]
@@ -118,7 +118,6 @@ pub fn populate(gfns: &[u64]) -> usize {
         }
     }
     SHORT.store(done < gfns.len(), Ordering::Relaxed);
-    rest::more();
     done
 }
 
@@ -260,10 +259,10 @@ pub fn send(port: u32) {
 
 /// `struct sched_poll`.
 #[repr(C)]
-struct Poll {
-    ports: *const u32,
-    nr_ports: u32,
-    timeout: u64,
+pub struct Poll {
+    pub ports: *const u32,
+    pub nr_ports: u32,
+    pub timeout: u64,
 }
 
 /// Sleeps until the port is pending; its bit stays set.

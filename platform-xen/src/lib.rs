@@ -7,7 +7,7 @@
 //! - [`space`] is the address space, over [`vmas`], [`tables`], [`frames`] and [`grants`];
 //!   [`ahead`] is how many pages come at a time; [`kmem`] the kernel's own memory.
 //! - [`seal`] gives the kernel's image its rights.
-//! - [`rest`] gives back what a member can have again when it has nothing to do.
+//! - [`rest`], [`stow`] and [`deep`] give back what a member can have again when it has nothing to do.
 //! - [`cloning`] is a fork; [`memory`], [`regions`], [`events`], [`clock`], [`random`] implement the traits; [`xen`] is the
 //!   type that has them all.
 //!
@@ -29,6 +29,8 @@ pub mod cloning;
 pub mod context;
 #[cfg(not(test))]
 pub mod cpu;
+#[cfg(not(test))]
+mod deep;
 #[cfg(not(test))]
 pub mod door;
 #[cfg(not(test))]
@@ -73,6 +75,9 @@ pub mod shell;
 pub mod snapshot;
 #[cfg(not(test))]
 pub mod space;
+mod sparse;
+#[cfg(not(test))]
+mod stow;
 pub mod tables;
 #[cfg(not(test))]
 pub mod traps;

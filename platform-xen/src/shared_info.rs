@@ -49,6 +49,11 @@ pub fn take_port(port: u32) -> bool {
     word(PENDING + (port as usize / 64 % WORDS) * 8).fetch_and(!bit, Ordering::SeqCst) & bit != 0
 }
 
+/// Where a port's pending bit is: its word, and which bit.
+pub fn pending_bit(port: u32) -> (*const AtomicU64, u64) {
+    (word(PENDING + (port as usize / 64 % WORDS) * 8), u64::from(port % 64))
+}
+
 /// Nanoseconds since the host started, the same in every domain (`struct vcpu_time_info`).
 pub fn system_time() -> u64 {
     let version = word32(TIME);

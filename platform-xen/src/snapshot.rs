@@ -29,12 +29,17 @@ pub struct Snapshot {
     open: FrameRange,
 }
 
-/// Waits until no clone copies any more, and begins.
-pub fn begin() -> Snapshot {
+/// True when no clone copies any more, as far as is known here.
+pub fn is_free() -> bool {
     if COPIER.load(Ordering::Relaxed) != NOBODY {
         space::take_notices();
     }
-    if COPIER.load(Ordering::Relaxed) != NOBODY {
+    COPIER.load(Ordering::Relaxed) == NOBODY
+}
+
+/// Waits until no clone copies any more, and begins.
+pub fn begin() -> Snapshot {
+    if !is_free() {
         door::ask(ASK_SETTLED, &[]);
         COPIER.store(NOBODY, Ordering::Relaxed);
     }
@@ -103,8 +108,26 @@ pub unsafe fn unpack(copy: u32, count: u32, ranges: impl Iterator<Item = FrameRa
     true
 }
 
+/// Gives all frames back but for so many.
+pub fn trim(keep: u32) {
+    let populated = POPULATED.load(Ordering::Relaxed);
+    let mut gfns = [0; AHEAD];
+    let mut end = populated;
+    while end > keep {
+        let start = end.saturating_sub(AHEAD as u32).max(keep);
+        let n = (end - start) as usize;
+        for (gfn, frame) in gfns.iter_mut().zip(start..end) {
+            *gfn = (SNAPSHOT.0 + frame).into();
+        }
+        // SAFETY: the caller's copy does not reach so far, and no clone copies.
+        unsafe { hypercall::unpopulate(&gfns[..n]) };
+        end = start;
+    }
+    POPULATED.store(end, Ordering::Relaxed);
+}
+
 /// Sees to it that a number has a frame.
-fn has_frame(frame: u32) -> bool {
+pub fn has_frame(frame: u32) -> bool {
     let end = SNAPSHOT.0 + POPULATED.load(Ordering::Relaxed);
     if frame < end {
         return true;

@@ -149,6 +149,18 @@ pub fn rest() {
     SPACE.lock().rest();
 }
 
+/// Calls `each` with the app's own frames that no clone wants.
+pub fn private(each: &mut dyn FnMut(u32)) {
+    let mut space = SPACE.lock();
+    space.open(APP.0, APP.1);
+    let Space { frames, root, .. } = &mut *space;
+    tables::walk(&mut Live, *root, APP.0, APP.1, false, &mut |_, entry| {
+        if *entry & (REMOTE | GRANT) == 0 && !frames.is_frozen(tables::frame(*entry)) {
+            each(tables::frame(*entry));
+        }
+    });
+}
+
 /// Resolves a fault of the app, or of ours in the app's memory or in a view.
 pub fn fault(addr: usize, access: Access) -> Result<(), Bad> {
     let Some(mut space) = SPACE.try_lock() else {

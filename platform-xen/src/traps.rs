@@ -51,15 +51,24 @@ pub fn init() {
             _ => (IST_OTHER, 0),
         };
         let at = stubs + (i * STUB) as u64;
-        // A 64-bit interrupt gate, present.
-        let flags = u64::from(ist) | (0x8e | dpl << 5) << 8;
-        idt[usize::from(vector)] =
-            [at & 0xffff | KERNEL_CS << 16 | flags << 32 | (at >> 16 & 0xffff) << 48, at >> 32];
+        idt[usize::from(vector)] = gate(at, u64::from(ist), dpl);
     }
     let pointer =
         DescriptorTablePointer { limit: size_of_val(idt) as u16 - 1, base: VirtAddr::from_ptr(idt.as_ptr()) };
     // SAFETY: the table is static, and its gates lead to the stubs.
     unsafe { lidt(&pointer) };
+}
+
+/// A 64-bit interrupt gate, present, to an address.
+pub const fn gate(at: u64, ist: u64, dpl: u64) -> [u64; 2] {
+    let flags = ist | (0x8e | dpl << 5) << 8;
+    [at & 0xffff | KERNEL_CS << 16 | flags << 32 | (at >> 16 & 0xffff) << 48, at >> 32]
+}
+
+/// The gate of upcalls.
+pub fn upcall_gate() -> *mut [u64; 2] {
+    // SAFETY: in the table.
+    unsafe { IDT.0.get().cast::<[u64; 2]>().add(usize::from(UPCALL)) }
 }
 
 /// Looks at an exception or upcall. 0: go on where it came from; 1: enter the kernel with the frame.

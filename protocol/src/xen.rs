@@ -122,6 +122,9 @@ pub const ASK_SETTLED: u32 = 13;
 pub const ASK_RING: u32 = 14;
 /// More memory for Xen's tables of this domain's frames: args = pages in all. ret = how many there are now.
 pub const ASK_POOL: u32 = 15;
+/// The member has given back frames of its image that it may not write to, and wants them again as they were: args = first
+/// gfn, count. Answered when they are there; a member for which there is no memory is ended.
+pub const ASK_IMAGE: u32 = 16;
 /// Pages for these tables that a domain has from birth: enough for some tens of MiB.
 pub const POOL_PAGES: u32 = 32;
 

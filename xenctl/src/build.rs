@@ -119,6 +119,21 @@ pub fn holder(xen: &Xen, recipe: &Recipe) -> Result<(DomId, GrantTable)> {
     table.map(|table| (domain, table)).inspect_err(|_| drop(xen.destroy(domain)))
 }
 
+/// Gives a domain frames of its image again that it has given back, sealed as they were. All or none.
+pub fn restore(xen: &Xen, domain: DomId, image: &Image, frames: Range<u64>) -> Result<()> {
+    let gfns: Vec<u64> = frames.clone().collect();
+    let page = PAGE as u64;
+    let filled = xen.populate_pages(domain, &gfns).and_then(|()| {
+        let window = ForeignMap::new(xen, domain, &gfns)?;
+        window.zero(0, gfns.len() * PAGE);
+        let start = frames.start * page;
+        image
+            .within(start..frames.end * page, &mut |at, bytes| window.write((at - start) as usize, bytes))?;
+        xen.seal(domain, frames.start, gfns.len() as u32)
+    });
+    filled.inspect_err(|_| drop(xen.depopulate(domain, &gfns, 0)))
+}
+
 fn limits(xen: &Xen, domain: DomId, recipe: &Recipe) -> Result<()> {
     xen.set_max_vcpus(domain, recipe.config.max_vcpus)?;
     xen.set_max_pages(domain, recipe.max_pages)?;

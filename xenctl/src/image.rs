@@ -85,6 +85,12 @@ impl Image {
             self.segments.iter().try_for_each(|segment| put(segment, Content::File(file)))?;
             return is_still(file, known);
         }
+        let held = self.held()?;
+        self.segments.iter().zip(held).try_for_each(|(segment, bytes)| put(segment, Content::Bytes(bytes)))
+    }
+
+    /// The file's part of each segment, from memory once it was read.
+    fn held(&self) -> Result<&[Vec<u8>]> {
         let held = match (self.held.get(), &self.file) {
             (Some(held), _) => held,
             (None, Some((file, known))) => {
@@ -95,10 +101,19 @@ impl Image {
             }
             (None, None) => return Err(outside()),
         };
-        if held.len() != self.segments.len() {
-            return Err(outside());
+        if held.len() == self.segments.len() { Ok(held) } else { Err(outside()) }
+    }
+
+    /// Tells what lies in a range of physical addresses: where, and the bytes; all else there is zero.
+    pub(crate) fn within(&self, range: Range<u64>, put: &mut dyn FnMut(u64, &[u8])) -> Result<()> {
+        for (segment, bytes) in self.segments.iter().zip(self.held()?) {
+            let start = segment.address;
+            let (from, to) = (range.start.max(start), range.end.min(start + bytes.len() as u64));
+            if from < to {
+                put(from, &bytes[(from - start) as usize..(to - start) as usize]);
+            }
         }
-        self.segments.iter().zip(held).try_for_each(|(segment, bytes)| put(segment, Content::Bytes(bytes)))
+        Ok(())
     }
 
     fn take(size: u64, read: &mut Read<'_>) -> Result<Image> {
@@ -266,6 +281,10 @@ mod tests {
             for _ in 0..3 {
                 assert_eq!(content(&image)?, b"abcde");
             }
+            let mut parts = Vec::new();
+            image.within(0xf_ffff..0x10_0003, &mut |at, bytes| parts.push((at, bytes.to_vec())))?;
+            image.within(0x10_0005..0x20_0000, &mut |at, bytes| parts.push((at, bytes.to_vec())))?;
+            assert_eq!(parts, [(0x10_0000, b"abc".to_vec())]);
         }
         Ok(std::fs::remove_file(&path)?)
     }

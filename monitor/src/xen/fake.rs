@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
@@ -17,6 +18,9 @@ use super::window::Window;
 
 /// Frames of a domain's file.
 const FRAMES: u64 = 1 << 20;
+
+/// Frames of a member's image that it may not write to.
+pub const CODE: Range<u64> = 0x100..0x118;
 
 /// One domain as the test sees it.
 pub struct FakeDomain {
@@ -229,6 +233,14 @@ impl Hypervisor for Fake {
     }
     fn bind(&self, domain: u32, _port: u32) -> Result<u32, Errno> {
         Ok(domain + 1000)
+    }
+    fn restore(&self, domain: u32, frames: Range<u64>) -> Result<(), Errno> {
+        if frames.start < CODE.start || CODE.end < frames.end {
+            return Err(Errno::EINVAL);
+        }
+        let gfns: Vec<u64> = frames.collect();
+        self.depopulate(domain, &gfns);
+        self.populate(domain, &gfns)
     }
     fn set_pool(&self, _domain: u32, _pages: u32) -> Result<(), Errno> {
         Ok(())

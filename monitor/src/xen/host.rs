@@ -387,6 +387,14 @@ impl Host {
         self.pool.iter().map(|(id, _)| *id)
     }
 
+    /// Does without a warm shell for a while; false when there is none.
+    pub(super) fn shrink_pool(&mut self) -> bool {
+        self.memory.is_short();
+        self.failed = Some(Instant::now());
+        let shell = self.pool.back().map(|(id, _)| *id);
+        shell.inspect(|id| self.destroy(*id)).is_some()
+    }
+
     /// Takes the shell out of the pool if it is there.
     pub(super) fn unpool(&mut self, id: u32) {
         self.pool.retain(|(shell, _)| *shell != id);

@@ -1,5 +1,6 @@
 //! What the backend needs of Xen: a small set of calls, so that everything above them is tested without Xen.
 
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
@@ -72,6 +73,8 @@ pub trait Hypervisor {
     fn crash_report(&self, domain: u32) -> String;
     /// Gives a domain memory at these frames. Fresh memory is no promise of zeros.
     fn populate(&self, domain: u32, gfns: &[u64]) -> Result<(), Errno>;
+    /// Gives a domain frames of its kernel's image again, which it may not write to; EINVAL for others.
+    fn restore(&self, domain: u32, frames: Range<u64>) -> Result<(), Errno>;
     /// Sets how many pages Xen keeps for the tables of a domain's frames.
     fn set_pool(&self, domain: u32, pages: u32) -> Result<(), Errno>;
     /// Takes memory from a domain.

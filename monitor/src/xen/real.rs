@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::ptr::NonNull;
@@ -11,7 +12,7 @@ use std::rc::Rc;
 use abi::Errno;
 use anyhow::{Context, Result, bail};
 use protocol::xen::{DOOR_GFN, DOOR_PAGES, POOL_PAGES};
-use xenctl::build::{Image, Recipe, build, holder};
+use xenctl::build::{Image, Recipe, build, holder, restore};
 use xenctl::grant::Access;
 use xenctl::names::{Identity, publish, rename, withdraw};
 use xenctl::{DomId, DomainConfig, Error, EventChannels, ForeignMap, GrantRef, GrantTable, Store, Xen};
@@ -20,6 +21,9 @@ use super::hyper::{Built, Grants, Hypervisor, Status};
 use super::sweep::{Owner, sweep_with};
 use super::window::Window;
 use crate::report::say;
+
+/// Frames of an image that are restored at one question.
+const MOST_RESTORED: u64 = 0x400;
 
 /// Xen from this dom0.
 struct Real {
@@ -193,6 +197,14 @@ impl Hypervisor for Real {
     }
     fn populate(&self, domain: u32, gfns: &[u64]) -> Result<(), Errno> {
         self.xen.populate_pages(id(domain), gfns).map_err(errno)
+    }
+    fn restore(&self, domain: u32, frames: Range<u64>) -> Result<(), Errno> {
+        let sealed = self.image.sealed();
+        let fixed = |frame: u64| sealed.iter().any(|range| range.contains(&frame));
+        if frames.is_empty() || frames.end - frames.start > MOST_RESTORED || !frames.clone().all(fixed) {
+            return Err(Errno::EINVAL);
+        }
+        restore(&self.xen, id(domain), &self.image, frames).map_err(errno)
     }
     fn set_pool(&self, domain: u32, pages: u32) -> Result<(), Errno> {
         self.xen.set_paging_pool(id(domain), u64::from(pages) * xenctl::PAGE as u64).map_err(errno)

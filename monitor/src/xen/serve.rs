@@ -2,8 +2,8 @@
 
 use abi::Errno;
 use protocol::xen::{
-    ASK_BIND, ASK_CLONE, ASK_CRASH, ASK_DROP, ASK_EXIT, ASK_FRAMES, ASK_GIVE_BACK, ASK_LOG, ASK_PAGES,
-    ASK_POOL, ASK_PULLED, ASK_READY, ASK_RING, ASK_SETTLED, ASK_SYNC, FrameRange, NOTICE_CLOSE,
+    ASK_BIND, ASK_CLONE, ASK_CRASH, ASK_DROP, ASK_EXIT, ASK_FRAMES, ASK_GIVE_BACK, ASK_IMAGE, ASK_LOG,
+    ASK_PAGES, ASK_POOL, ASK_PULLED, ASK_READY, ASK_RING, ASK_SETTLED, ASK_SYNC, FrameRange, NOTICE_CLOSE,
     NOTICE_TOUCHED, PageGrant, REGION_CONTROL, REGION_EVENTS, REGION_FAMILY, REQUEST_DATA_LEN,
 };
 use std::rc::Rc;
@@ -166,6 +166,7 @@ fn serve(fam: &mut Family, id: u32) {
             Ok((0, Vec::new()))
         }
         ASK_POOL => host.pool(id, asked.args[0]),
+        ASK_IMAGE => host.image(id, asked.args[0], asked.args[1]),
         ASK_BIND => host.bind(id, asked.args[0]),
         ASK_RING => {
             if let Ok(slot) = u32::try_from(asked.args[0]) {
@@ -356,6 +357,19 @@ impl Host {
             domain.pool = pages;
         }
         Ok((domain.pool.into(), Vec::new()))
+    }
+
+    /// `ASK_IMAGE`: a member that was there before comes before warm shells.
+    fn image(&mut self, id: u32, first: u64, count: u64) -> Said {
+        let end = first.checked_add(count).ok_or(Errno::EINVAL)?;
+        let mut restored = self.hyper.restore(id, first..end);
+        while restored == Err(Errno::ENOMEM) && self.shrink_pool() {
+            restored = self.hyper.restore(id, first..end);
+        }
+        if restored == Err(Errno::ENOMEM) {
+            self.starved(id, "no memory for the kernel's code");
+        }
+        restored.map(|()| (0, Vec::new()))
     }
 
     fn bind(&mut self, id: u32, slot: u64) -> Said {

@@ -11,7 +11,7 @@ use protocol::xen::*;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::domain::Role;
-use super::fake::Fake;
+use super::fake::{CODE, Fake};
 use super::host::Host;
 use super::hyper::Hypervisor;
 use super::{attend, doors_rang};
@@ -466,6 +466,31 @@ fn want_of_memory_is_an_answer() {
 }
 
 #[test]
+fn who_wakes_up_comes_before_warm_shells() {
+    let mut g = Guest::new();
+    let d = g.first.2;
+    while super::do_chore(&mut g.fam) {}
+    let shells = |g: &mut Guest| g.host().pooled().count();
+    assert_eq!(shells(&mut g), 2);
+    let (first, count) = (CODE.start, CODE.end - CODE.start);
+    assert_eq!(errno(g.ask(d, ASK_IMAGE, &[first, count + 1], &[])), Errno::EINVAL);
+    assert_eq!(errno(g.ask(d, ASK_IMAGE, &[u64::MAX, 2], &[])), Errno::EINVAL);
+    assert_eq!(g.ask(d, ASK_IMAGE, &[first, count], &[]), 0);
+    assert_eq!(shells(&mut g), 2);
+    // They give back the frames of their doors.
+    g.fake.with(d, |d| d.populated.retain(|gfn| !CODE.contains(gfn)));
+    g.fake.set_budget(Some(count - 1));
+    assert_eq!(g.ask(d, ASK_IMAGE, &[first, count], &[]), 0);
+    assert_eq!(shells(&mut g), 1);
+    g.fake.with(d, |d| d.populated.retain(|gfn| !CODE.contains(gfn)));
+    g.fake.set_budget(Some(0));
+    g.post(d, ASK_IMAGE, &[first, count], &[]);
+    g.look();
+    assert_eq!(shells(&mut g), 0);
+    assert!(!g.alive(g.first.1));
+}
+
+#[test]
 fn everything_goes_with_the_family() {
     let mut g = Guest::new();
     let first = g.first;
@@ -482,7 +507,7 @@ proptest! {
     /// Whatever a member writes into its door, the monitor answers or ends it, and all can be taken away afterwards.
     #[test]
     fn lies_do_no_harm(steps in prop::collection::vec(
-        (0u32..17, prop::array::uniform6(prop_oneof![0u64..6, any::<u64>(), (u64::MAX - 5)..=u64::MAX]), any::<u8>()), 1..60)
+        (0u32..18, prop::array::uniform6(prop_oneof![0u64..6, any::<u64>(), (u64::MAX - 5)..=u64::MAX]), any::<u8>()), 1..60)
     ) {
         let mut g = Guest::new();
         let first = g.first;

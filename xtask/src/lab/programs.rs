@@ -37,8 +37,11 @@ const ON_XEN: &str = "#!/bin/sh\n\
     exec /lab/bin/offshoot run --platform xen \"$@\"\n";
 
 /// The programs in C, by their names and where they are.
-const IN_C: [(&str, &str); 2] =
-    [(MEASURER, "xtask/lab/bench.c"), ("offshoot-lab-tries", "xtask/lab/tries.c")];
+const IN_C: [(&str, &str); 3] = [
+    (MEASURER, "xtask/lab/bench.c"),
+    ("offshoot-lab-rests", "xtask/lab/rests.c"),
+    ("offshoot-lab-tries", "xtask/lab/tries.c"),
+];
 
 /// The program whose figures `lab bench` shows, in C: it runs as a guest's only program too.
 pub const MEASURER: &str = "offshoot-lab-bench";

@@ -72,7 +72,7 @@ macro_rules! cases {
 }
 
 /// All of them.
-pub const ROWS: [Row; 26] = [
+pub const ROWS: [Row; 27] = [
     Row { name: "xenctl", place: Place::Dom0, line: "xenctl-selftest", seconds: 120 },
     Row {
         name: "busybox",
@@ -87,6 +87,7 @@ pub const ROWS: [Row; 26] = [
     Row { name: "killed monitor", place: Place::Dom0, line: KILLED, seconds: 120 },
     Row { name: "told to end", place: Place::Dom0, line: TOLD, seconds: 120 },
     Row { name: "messages", place: Place::Dom0, line: MESSAGES, seconds: 120 },
+    Row { name: "rest", place: Place::Dom0, line: "sh xtask/lab/tests/rest.sh", seconds: 180 },
     Row { name: "destroy", place: Place::Dom0, line: "sh xtask/lab/tests/destroy.sh", seconds: 600 },
     Row { name: "pause", place: Place::Dom0, line: "sh xtask/lab/tests/pause.sh", seconds: 600 },
     Row { name: "shells", place: Place::Dom0, line: "sh xtask/lab/tests/shells.sh", seconds: 300 },
