@@ -34,6 +34,12 @@ impl Ground for Xen {
     }
 }
 
+/// The current context's slot, behind its guard page.
+pub fn current_slot() -> (usize, usize) {
+    let start = base::<Xen>(CONTEXTS.current().0);
+    (start + PAGE_SIZE, start + SLOT)
+}
+
 /// Frames of stacks that a clone need not copy, in order: what is unused of this one, and all of others, which do not exist
 /// in the child.
 pub fn not_worth_copying(rsp: usize, frames: &mut Vec<u32>) {

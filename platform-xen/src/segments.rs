@@ -1,7 +1,9 @@
 //! The segment tables. Selectors are those of Linux, which a program can see.
 
 use core::cell::UnsafeCell;
+use core::ops::Range;
 
+use abi::mm::PAGE_SIZE;
 use x86_64::instructions::segmentation::{CS, Segment};
 use x86_64::instructions::tables::{lgdt, load_tss};
 use x86_64::registers::model_specific::{LStar, Msr, SFMask};
@@ -13,6 +15,7 @@ use x86_64::{PrivilegeLevel, VirtAddr};
 
 use crate::boot::Pages;
 use crate::entry;
+use crate::layout::frame_of;
 
 /// Code and stack segments of the app.
 pub const USER_CS: u64 = 0x33;
@@ -31,6 +34,23 @@ const IST_SIZE: usize = 0x3000;
 
 #[unsafe(link_section = ".bss.shell.pages")]
 static STACKS: [Pages<IST_SIZE>; 3] = [const { Pages::new() }; 3];
+
+/// The frames of the stacks of exceptions.
+pub fn stack_frames() -> Range<u32> {
+    let start = frame_of(STACKS.as_ptr() as usize);
+    start..start + (size_of_val(&STACKS) / PAGE_SIZE) as u32
+}
+
+/// Empties the stacks of exceptions.
+///
+/// # Safety
+/// No exception is being handled on them.
+pub unsafe fn forget_stacks() {
+    for stack in &STACKS {
+        // SAFETY: the caller's: nobody uses it.
+        unsafe { stack.0.get().write([0; IST_SIZE]) };
+    }
+}
 
 struct Tables {
     gdt: [u64; 10],

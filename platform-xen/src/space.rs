@@ -18,7 +18,7 @@ use protocol::xen::{
 use crate::ahead::Ahead;
 use crate::frames::{FrameTable, Words};
 use crate::grants::{AROUND, Grants, Page, Premapped};
-use crate::layout::{APP, OWN, direct};
+use crate::layout::{APP, OWN, STACKS, VIEWS, direct};
 use crate::tables::{self, CLEAN, COW, GRANT, GRANT_WRITABLE, PRESENT, REMOTE, Tables, USER, WRITABLE};
 use crate::vmas::{Vma, Vmas};
 use crate::{boot, cpu, door, hot, hypercall, kmem, layout, snapshot};
@@ -159,6 +159,15 @@ pub fn private(each: &mut dyn FnMut(u32)) {
             each(tables::frame(*entry));
         }
     });
+}
+
+/// Calls `each` with the frames of the tables of the kernel's half, but for those that lie in the image.
+pub fn kernel_tables(each: &mut dyn FnMut(u32)) {
+    let space = SPACE.lock();
+    each(space.root);
+    for (start, end) in [VIEWS, STACKS] {
+        tables::tables_of(&mut Live, space.root, start, end, each);
+    }
 }
 
 /// Resolves a fault of the app, or of ours in the app's memory or in a view.

@@ -131,6 +131,14 @@ pub fn walk_tables(
     }
 }
 
+/// Calls `f` with the frame of every table through which some of `start..end` is reached, but for the root.
+pub fn tables_of(tables: &mut impl Tables, root: u32, start: usize, end: usize, f: &mut dyn FnMut(u32)) {
+    for lowest in 2..=LEVELS {
+        let f = &mut |_, entry: &mut u64| f(frame(*entry));
+        Walk { tables: &mut *tables, lowest, free: false, f }.level(root, LEVELS, start, end - 1);
+    }
+}
+
 struct Walk<'a, T> {
     tables: &'a mut T,
     /// Whose entries are told.
