@@ -80,3 +80,23 @@ proptest! {
         prop_assert!(memory.frames[0].iter().take(255).all(|e| *e == 0));
     }
 }
+
+#[test]
+fn tables_of_a_range_are_told() {
+    let mut memory = Memory::new();
+    let of = |memory: &mut Memory, start, end| {
+        let mut frames = Vec::new();
+        tables_of(memory, 0, start, end, &mut |frame| frames.push(frame));
+        frames.sort_unstable();
+        frames
+    };
+    let upper = 0xffff_a000_0000_0000;
+    // Three tables for each of the first two pages, one more for a page that lies 2 MiB on.
+    for addr in [0x40_0000, upper, upper + 0x20_0000] {
+        assert!(set(&mut memory, 0, addr, to(9)));
+    }
+    assert_eq!(of(&mut memory, upper, upper + 0x40_0000), [4, 5, 6, 7]);
+    assert_eq!(of(&mut memory, upper, upper + PAGE_SIZE), [4, 5, 6]);
+    assert_eq!(of(&mut memory, 0, 0x80_0000), [1, 2, 3]);
+    assert_eq!(of(&mut memory, upper + 0x40_0000, upper + 0x60_0000), [4, 5]);
+}
