@@ -4,6 +4,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
 
 use abi::Errno;
+use rustix::buffer::spare_capacity;
 
 use super::pages::PAGE;
 
@@ -56,17 +57,17 @@ pub fn read_file(
             None if got == 0 => break,
             None => got as usize,
             Some(libc::EINTR) => 0,
-            // Some file systems read only to what is the process's own memory.
+            // Some file systems read only to what is the process's own memory: as much as possible at a time, since such
+            // a read may be a question to another machine.
             Some(libc::EFAULT) => {
-                let mut bytes = [0; PAGE];
-                let some = &mut bytes[..PAGE - done % PAGE];
-                let got = rustix::io::pread(file, &mut *some, from + done as u64)
+                let mut bytes = Vec::with_capacity(len - done);
+                let got = rustix::io::pread(file, spare_capacity(&mut bytes), from + done as u64)
                     .map_err(|e| Errno(e.raw_os_error()))?;
                 if got == 0 {
                     break;
                 }
-                // SAFETY: as above; what was read fits into the rest of a page.
-                unsafe { to.add(done).copy_from_nonoverlapping(some.as_ptr(), got) };
+                // SAFETY: as above; no more was read than there was room for.
+                unsafe { to.add(done).copy_from_nonoverlapping(bytes.as_ptr(), got) };
                 got
             }
             Some(error) => return Err(Errno(error)),
