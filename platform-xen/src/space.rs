@@ -113,6 +113,8 @@ struct Space {
     faults: u64,
     /// Pages of ancestors, which are copied.
     pulls: Ahead,
+    /// Pages that other clones touched next.
+    hints: fault::Pages,
     /// Pages of files that are code, which are copied.
     code: Ahead,
     /// Other pages of a file that come with one that is touched.
@@ -129,6 +131,7 @@ static SPACE: spin::Mutex<Space> = spin::Mutex::new(Space {
     peak: 0,
     faults: 0,
     pulls: Ahead::new(fault::PULL),
+    hints: fault::Pages::NONE,
     code: Ahead::new(AROUND),
     around: AROUND,
 });

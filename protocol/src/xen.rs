@@ -93,8 +93,10 @@ pub const ASK_READY: u32 = 1;
 pub const ASK_PAGES: u32 = 2;
 /// The member has unmapped these: args = count; data = [`PageGrant`]s.
 pub const ASK_GIVE_BACK: u32 = 3;
-/// Frames of an ancestor, frozen since a clone: args = token, count, the address that was touched (0: none); data = gfns (u64
-/// each). ret = count; data = [`PageGrant`]s (the owner's), good for GNTTABOP_copy until the member's next request.
+/// Frames of an ancestor, frozen since a clone: args = token, count, the address that was touched (0: none), room for hints;
+/// data = gfns (u64 each). ret = count; data = [`PageGrant`]s (the owner's), good for GNTTABOP_copy until the member's next
+/// request; behind them, if an address was touched, as many u64 as there was room for: addresses of pages that other clones
+/// touched next, or 0.
 pub const ASK_FRAMES: u32 = 4;
 /// No frame of this token is wanted any more: args = token.
 pub const ASK_DROP: u32 = 5;

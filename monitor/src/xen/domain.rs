@@ -7,6 +7,7 @@ use super::door::Door;
 use super::holder::Granted;
 use super::hyper::Grants;
 use super::pages::Pages;
+use super::touches::{Told, Touches};
 use crate::backend::Place;
 
 /// What a domain is at the moment.
@@ -63,6 +64,9 @@ pub struct Domain {
     pub pool: u32,
     /// How often it has asked for frames of ancestors.
     pub fetches: u32,
+    /// What its clones touched of its memory, and what it has been told of others' touches.
+    pub touches: Touches,
+    pub told: Told,
     /// What it has not been told yet, as the notice ring has it.
     pub notices: VecDeque<(u64, u64)>,
 }

@@ -24,6 +24,7 @@ use super::pages::{PAGE, Pages};
 use super::ports::Ports;
 use super::scratch::Scratch;
 use super::tokens::Tokens;
+use super::touches::{Told, Touches};
 use crate::backend::{Ended, Place};
 use crate::config::Config;
 use crate::mapping::Mapped;
@@ -262,6 +263,8 @@ impl Host {
             pool: POOL_PAGES,
             first_own: built.first_free_gfn,
             fetches: 0,
+            touches: Touches::default(),
+            told: Told::default(),
             notices: VecDeque::new(),
         };
         self.domains.insert(id, domain);

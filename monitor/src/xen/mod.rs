@@ -30,6 +30,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod touches;
 mod window;
 
 pub use file_pages::FilePages;

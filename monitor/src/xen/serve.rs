@@ -319,8 +319,8 @@ impl Host {
     }
 
     fn frames(&mut self, id: u32, asked: &Asked) -> Said {
-        let [token, count, touched, ..] = asked.args;
-        if count == 0 || count > MOST {
+        let [token, count, touched, room, ..] = asked.args;
+        if count == 0 || count > MOST || room > MOST - count {
             return Err(Errno::EINVAL);
         }
         let owner = self.tokens.owner(token, id).ok_or(Errno::ENOENT)?;
@@ -337,14 +337,28 @@ impl Host {
         let domain = self.domains.get_mut(&id).ok_or(Errno::ESRCH)?;
         domain.copying = given.iter().map(|g| (owner, g.gref)).collect();
         domain.fetches += 1;
-        if domain.fetches <= TOLD
-            && touched != 0
-            && let Some(owner) = self.domains.get_mut(&owner).filter(|d| d.role != Role::Ancestor)
-        {
-            // One that finds no room is no loss.
-            owner.door.notice(NOTICE_TOUCHED, touched);
+        let (fetches, mut told) = (domain.fetches, domain.told);
+        let mut data = given.as_bytes().to_vec();
+        if let Some(owner) = self.domains.get_mut(&owner).filter(|_| touched != 0) {
+            let hints = owner.touches.next(owner.id, &mut told, fetches, room as usize);
+            data.extend(
+                hints
+                    .iter()
+                    .copied()
+                    .chain(std::iter::repeat(0))
+                    .take(room as usize)
+                    .flat_map(u64::to_le_bytes),
+            );
+            owner.touches.add(touched);
+            if fetches <= TOLD && owner.role != Role::Ancestor {
+                // One that finds no room is no loss.
+                owner.door.notice(NOTICE_TOUCHED, touched);
+            }
         }
-        Ok((count as i64, given.as_bytes().to_vec()))
+        if let Some(domain) = self.domains.get_mut(&id) {
+            domain.told = told;
+        }
+        Ok((count as i64, data))
     }
 
     /// `ASK_POOL`: never more than all its frames and all that it may map can need, and never less than it has.

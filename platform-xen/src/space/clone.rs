@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use protocol::xen::{FRAMES_APP, FrameRange};
 
-use super::fault::{FIRST_AROUND, PULL};
+use super::fault::{FIRST_AROUND, PULL, Pages};
 use super::{Live, SPACE, Space};
 use crate::ahead::Ahead;
 use crate::grants::AROUND;
@@ -65,6 +65,7 @@ pub fn become_child(token: u64) {
     space.peak = 0;
     space.faults = 0;
     space.pulls = Ahead::new(PULL);
+    space.hints = Pages::NONE;
     space.code = Ahead::new(AROUND);
     space.around = FIRST_AROUND;
     let (pages, n) = hot::sent();

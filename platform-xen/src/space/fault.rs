@@ -172,15 +172,21 @@ impl Space {
         Ok(())
     }
 
-    /// Copies an ancestor's page, and some around it that are the same ancestor's.
+    /// Copies an ancestor's page, some around it that are the same ancestor's, and what other clones touched next.
     fn pull(&mut self, page: usize, vma: &Vma) -> Result<(), Bad> {
         let token = self.frames.token_of(tables::frame(self.get(page))).ok_or(Bad::NoMemory)?;
         let few = if vma.prot.contains(Prot::EXEC) { FEW_CODE } else { 1 };
         let block = self.pulls.pages(page, few) * PAGE_SIZE;
         let start = page & !(block - 1);
         self.pulls.came(start..start + block);
-        let mut pages = Pages::default();
-        self.gather(token, start, block, &mut pages);
+        let mut pages = Pages::NONE;
+        for at in (start..start + block).step_by(PAGE_SIZE) {
+            self.gather(token, at, &mut pages);
+        }
+        let hints = core::mem::replace(&mut self.hints, Pages::NONE);
+        for at in &hints.list[..hints.len] {
+            self.gather(token, *at, &mut pages);
+        }
         // If there is no memory for all, there may be for the one.
         let here = self.take_over(token, page, &pages)
             || self.get(page) & REMOTE == 0
@@ -189,14 +195,20 @@ impl Space {
         if here { Ok(()) } else { Err(Bad::NoMemory) }
     }
 
-    /// Adds the remote pages of a token in a block of so many bytes.
-    fn gather(&self, token: u64, start: usize, block: usize, pages: &mut Pages) {
-        for at in (start..start + block).step_by(PAGE_SIZE) {
-            let entry = self.get(at);
-            let wanted = entry & REMOTE != 0 && self.frames.token_of(tables::frame(entry)) == Some(token);
-            if wanted && pages.len < PULL && !pages.list[..pages.len].contains(&at) {
-                pages.list[pages.len] = at;
-                pages.len += 1;
+    /// Adds a page if it is remote and of this token.
+    fn gather(&self, token: u64, at: usize, pages: &mut Pages) {
+        let entry = self.get(at);
+        if entry & REMOTE != 0 && self.frames.token_of(tables::frame(entry)) == Some(token) {
+            pages.add(at);
+        }
+    }
+
+    /// Keeps what the answer to a question for frames says of pages that others touched next: it lies behind the grants.
+    fn take_hints(&mut self, grants: usize) {
+        for i in 0..PULL {
+            let at = door::get::<u64>(grants + i) as usize & !(PAGE_SIZE - 1);
+            if at != 0 && at < APP.1 {
+                self.hints.add(at);
             }
         }
     }
@@ -213,8 +225,11 @@ impl Space {
         let mut good = 0;
         if got == gfns.len() {
             door::put_all(gfns);
-            let granted =
-                door::ask(ASK_FRAMES, &[token, got as u64, touched as u64]).clamp(0, got as i64) as usize;
+            let granted = door::ask(ASK_FRAMES, &[token, got as u64, touched as u64, PULL as u64])
+                .clamp(0, got as i64) as usize;
+            if granted == got {
+                self.take_hints(granted);
+            }
             let mut ops = [hypercall::whole_page(0, 0, 0); PULL];
             for (i, (op, gfn)) in ops.iter_mut().zip(gfns).enumerate() {
                 let grant: PageGrant = door::get(i);
@@ -241,13 +256,20 @@ impl Space {
 }
 
 /// Pages to be copied.
-struct Pages {
+#[derive(Debug)]
+pub(super) struct Pages {
     list: [usize; PULL],
     len: usize,
 }
 
-impl Default for Pages {
-    fn default() -> Self {
-        Self { list: [0; PULL], len: 0 }
+impl Pages {
+    pub(super) const NONE: Self = Self { list: [0; PULL], len: 0 };
+
+    /// Adds one that is not there yet, if there is room.
+    fn add(&mut self, page: usize) {
+        if self.len < PULL && !self.list[..self.len].contains(&page) {
+            self.list[self.len] = page;
+            self.len += 1;
+        }
     }
 }
