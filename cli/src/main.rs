@@ -19,22 +19,25 @@ mod syscalls;
 mod trace;
 mod tree;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use args::{Cli, Command};
-use clap::Parser;
+use args::{Cli, Command, RunArgs};
 use clap::error::ErrorKind;
+use clap::{Args, FromArgMatches, Parser};
 
 /// The command itself failed.
 const OWN_FAILURE: u8 = 125;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(e) => return usage(&e),
-    };
-    match dispatch(cli.command) {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let command =
+        match plain_run(&words).map_or_else(|| Cli::try_parse_from(&words).map(|cli| cli.command), Ok) {
+            Ok(command) => command,
+            Err(e) => return usage(&e),
+        };
+    match dispatch(command) {
         Ok(code) => ExitCode::from(code),
         // Who reads a list may have seen enough.
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
@@ -43,6 +46,15 @@ fn main() -> ExitCode {
             ExitCode::from(OWN_FAILURE)
         }
     }
+}
+
+/// What `offshoot run ...` asks for, without a description of every other command, which takes a good part of the
+/// time that a family needs to start. None for other commands, for help and for mistakes: they need the whole.
+fn plain_run(words: &[OsString]) -> Option<Command> {
+    let (_, rest) = words.split_first().filter(|(_, rest)| rest.first().is_some_and(|word| word == "run"))?;
+    let command = RunArgs::augment_args(clap::Command::new("run"));
+    let matches = command.try_get_matches_from(rest).ok()?;
+    RunArgs::from_arg_matches(&matches).ok().map(|args| Command::Run(Box::new(args)))
 }
 
 fn is_broken_pipe(e: &anyhow::Error) -> bool {
@@ -120,6 +132,27 @@ mod tests {
         let e = Cli::try_parse_from(["offshoot", "run", "--nonsense", "x"]).expect_err("a mistake");
         let line = one_line(&e.render().to_string());
         assert!(line.contains("--nonsense") && !line.contains('\n'), "{line}");
+    }
+
+    #[test]
+    fn what_is_run_is_the_same_without_the_other_commands() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for line in
+            ["offshoot run ls", "offshoot run -m 64m -e A=1 -p 80:80 --trace=x --net none -- -odd --rm"]
+        {
+            let whole = Cli::try_parse_from(words(line)).expect("fine");
+            let plain = plain_run(&words(line)).expect("run");
+            assert_eq!(format!("{plain:?}"), format!("{:?}", whole.command));
+        }
+        for line in [
+            "offshoot",
+            "offshoot ps",
+            "offshoot run --help",
+            "offshoot run --nonsense x",
+            "offshoot --version",
+        ] {
+            assert!(plain_run(&words(line)).is_none(), "{line}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ const POLL_EVERY: Duration = Duration::from_micros(200);
 
 /// Runs a family to its end; the exit code that a shell would give.
 pub fn run(config: Config) -> Result<i32> {
-    let signals = setup::prepare()?;
+    let signals = setup::prepare(config.platform)?;
     let listener = control::listen(&config.name)?;
     let mut fam = Family::new(config)?;
     fam.serve_clients(listener)?;
@@ -51,7 +51,7 @@ fn run_family(fam: &mut Family, signals: &OwnedFd) -> Result<i32> {
     let mut state = Loop { signals, deadline, ready: Vec::new(), interrupts: 0, quiet: false };
     let mut last_poll = Instant::now();
     loop {
-        let worked = pump(fam);
+        let worked = pump(fam) | xen::serve_watched(fam);
         state.quiet &= !worked;
         if let Some(code) = state.finished(fam) {
             return Ok(code);
@@ -59,7 +59,9 @@ fn run_family(fam: &mut Family, signals: &OwnedFd) -> Result<i32> {
         if std::mem::take(&mut fam.suspended) {
             host_signals::suspend(fam);
         }
-        if worked && spin.until_pending(fam) {
+        // A member that rang asks again soon, of all that wakes the monitor.
+        let lively = worked || !state.quiet && !fam.backend.is_hosted();
+        if lively && spin.until_pending(fam) {
             if last_poll.elapsed() >= POLL_EVERY {
                 state.poll(fam, Some(0))?;
                 last_poll = Instant::now();
@@ -147,7 +149,7 @@ impl Loop<'_> {
             fam.flush_clients();
         }
         fam.published.set_awake(false);
-        if fam.events.prepare_sleep() {
+        if xen::look_away(fam) && fam.events.prepare_sleep() {
             let chore = (!self.quiet && fam.backend.has_chores()).then_some(QUIET_NS);
             let timeout = self.next_timeout(fam).into_iter().chain(chore).min();
             return self.poll(fam, timeout);

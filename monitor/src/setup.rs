@@ -4,6 +4,7 @@ use std::fs::File;
 use std::mem::MaybeUninit;
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 
+use crate::config::Platform;
 use anyhow::{Context, Result};
 use protocol::hosted::FD_DOORBELL;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -31,10 +32,12 @@ pub fn keep_freed_memory() {
 }
 
 /// Prepares the process and gives the descriptor that signals arrive on.
-pub fn prepare() -> Result<OwnedFd> {
+pub fn prepare(platform: Platform) -> Result<OwnedFd> {
     raise_descriptor_limit();
     seal_descriptors()?;
-    reserve_low_descriptors()?;
+    if platform == Platform::Hosted {
+        reserve_low_descriptors()?;
+    }
     catch_signals().context("cannot set up signals")
 }
 

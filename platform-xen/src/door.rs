@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use abi::mm::PAGE_SIZE;
 use protocol::xen::{
     ANSWERED, AWAITED, COMMAND, COMMAND_DATA, COMMAND_DATA_LEN, DOOR_GFN, Exchange, HEADER, Header, IDLE,
-    NOTICE_RING, NOTICE_SIZE, NOTICES, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN,
+    NOTICE_RING, NOTICE_SIZE, NOTICES, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN, WATCHED,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -68,8 +68,10 @@ pub fn post(op: u32, args: &[u64]) {
     let request = Exchange { state: IDLE, op, args: all, ret: 0 };
     // SAFETY: in the door; nothing is posted, so the monitor does not look.
     unsafe { ((BASE + REQUEST) as *mut Exchange).write_volatile(request) };
-    word(REQUEST).store(POSTED, Ordering::Release);
-    hypercall::send(header().port);
+    word(REQUEST).store(POSTED, Ordering::SeqCst);
+    if word(WATCHED).load(Ordering::SeqCst) == 0 {
+        hypercall::send(header().port);
+    }
 }
 
 /// Asks and waits for the answer: a value, or a negative errno.

@@ -117,8 +117,10 @@ struct Space {
     hints: fault::Pages,
     /// Pages of files that are code, which are copied.
     code: Ahead,
-    /// Other pages of a file that come with one that is touched.
-    around: usize,
+    /// Other pages of files, which are granted.
+    around: Ahead,
+    /// Pages of shared regions, which are granted.
+    shared: Ahead,
 }
 
 static SPACE: spin::Mutex<Space> = spin::Mutex::new(Space {
@@ -133,7 +135,8 @@ static SPACE: spin::Mutex<Space> = spin::Mutex::new(Space {
     pulls: Ahead::new(fault::PULL),
     hints: fault::Pages::NONE,
     code: Ahead::new(AROUND),
-    around: AROUND,
+    around: Ahead::new(AROUND),
+    shared: Ahead::new(fault::AROUND_SHARED),
 });
 
 /// Makes the member's root table, whose upper half is the boot tables', and loads it; false when there is no memory.

@@ -33,6 +33,9 @@ pub const COMMAND: usize = 0x200;
 pub const NOTICE_RING: usize = 0x400;
 /// Entries of the notice ring.
 pub const NOTICES: usize = 128;
+/// Offset of a word of the monitor's: not 0 while it looks at the door by itself, and whoever asks need not ring. The member
+/// looks at it after it has posted a question; the monitor looks for a question once more after it has set it to 0.
+pub const WATCHED: usize = NOTICE_RING + 8;
 /// Offset of a request's data, in and out.
 pub const REQUEST_DATA: usize = 0x1000;
 /// Bytes there.

@@ -14,6 +14,7 @@ use crate::{DomId, Error, PAGE, Result, negotiate};
 pub mod number {
     pub const MEMORY_OP: u64 = 12;
     pub const XEN_VERSION: u64 = 17;
+    pub const SCHED_OP: u64 = 29;
     pub const EVENT_CHANNEL_OP: u64 = 32;
     pub const HVM_OP: u64 = 34;
     pub const SYSCTL: u64 = 35;
@@ -30,7 +31,9 @@ struct Call {
 
 const IOCTL_HYPERCALL: u64 = ioc(b'P', 0, size_of::<Call>());
 /// Pages for arguments: the kernel makes all of them at once, when they are mapped.
-const BUFFER_PAGES: usize = 16;
+const BUFFER_PAGES: usize = 8;
+/// SCHEDOP_yield (xen/include/public/sched.h).
+const YIELD: u64 = 0;
 
 /// A handle on the hypervisor; see the crate's documentation.
 #[derive(Clone, Debug)]
@@ -68,6 +71,11 @@ impl Xen {
     pub fn version(&self) -> Result<(u16, u16)> {
         let version = self.call("XENVER_version", None, number::XEN_VERSION, |_| [0; 5], |_, ret| ret)?;
         Ok(((version >> 16) as u16, version as u16))
+    }
+
+    /// Lets other domains have this CPU, if any wants it.
+    pub fn give_way(&self) -> Result<()> {
+        self.call("SCHEDOP_yield", None, number::SCHED_OP, |_| [YIELD, 0, 0, 0, 0], |_, _| ())
     }
 
     /// The layout of domctls here.

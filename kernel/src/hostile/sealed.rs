@@ -1,7 +1,7 @@
 //! What ring 0 must not be able to change: pages that a member has for reading, its own code.
 
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use platform::{Platform, RegionView};
 use platform_xen::{door, layout, regions};
@@ -56,15 +56,16 @@ fn ask(
     (reply.ret >= 0).then(|| (reply, u32::from_le_bytes(desc)))
 }
 
-/// Ring 0 can make its own entry of a page writable that it has for reading; a write must not arrive.
+/// Ring 0 can make its own entry of a page writable that it has for reading; a write must not arrive. The first word is one
+/// that the monitor does not change either.
 pub fn is_read_only(view: &RegionView) -> bool {
-    let word = |at: &AtomicU64| at.load(Ordering::SeqCst);
-    let before = word(view.u64_at(0));
+    let word = |at: &AtomicU32| at.load(Ordering::SeqCst);
+    let before = word(view.u32_at(0));
     let Some(frame) = regions::frame_of(view) else { return false };
-    let alias = layout::direct(frame) as *mut u64;
+    let alias = layout::direct(frame) as *mut u32;
     // SAFETY: the direct map is writable for ring 0; that nothing else knows this frame is not so, which is the point.
     unsafe { alias.write_volatile(!before) };
-    word(view.u64_at(0)) == before
+    word(view.u32_at(0)) == before
 }
 
 /// The tables' entry for an address of the kernel's half, whose last table is one of small pages.

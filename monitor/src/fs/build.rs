@@ -1,6 +1,6 @@
 //! The family's file tree as the configuration asks for it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -109,7 +109,7 @@ fn build_as(cx: &Cx, config: &Config) -> anyhow::Result<Server> {
         oom: RefCell::default(),
         next_dev: Cell::new(100),
         told: Cell::new(0),
-        facts: world::Facts::gather()?,
+        facts: OnceCell::new(),
     })
 }
 

@@ -11,7 +11,7 @@ mod sockets;
 mod store;
 mod world;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -48,7 +48,8 @@ pub struct Server {
     oom: RefCell<HashMap<u32, i32>>,
     next_dev: Cell<u64>,
     told: Cell<u64>,
-    facts: world::Facts,
+    /// Looked up when somebody first asks.
+    facts: OnceCell<world::Facts>,
 }
 
 impl Server {

@@ -20,12 +20,12 @@ pub(super) struct Facts {
 
 impl Facts {
     /// Looks at the host.
-    pub(super) fn gather() -> anyhow::Result<Self> {
+    fn gather() -> Self {
         let mut boot_id = [0; 16];
         random(&mut boot_id);
         // A member has one virtual CPU, but the family runs on all that the host gives it.
         let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-        Ok(Self { cpus, cpu_model: cpu_model().unwrap_or_else(|| b"unknown".to_vec()), boot_id })
+        Self { cpus, cpu_model: cpu_model().unwrap_or_else(|| b"unknown".to_vec()), boot_id }
     }
 }
 
@@ -111,7 +111,7 @@ impl World for View<'_> {
     }
 
     fn system(&self) -> SystemInfo {
-        let facts = &self.0.fs.facts;
+        let facts = self.0.fs.facts.get_or_init(Facts::gather);
         let (mem_total, mem_free) = sysinfo::memory();
         SystemInfo {
             uptime_ns: self.0.uptime_ns(),

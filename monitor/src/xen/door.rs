@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use protocol::SharedMem;
 use protocol::xen::{
     ANSWERED, AWAITED, COMMAND, COMMAND_DATA, COMMAND_DATA_LEN, Exchange, HEADER, Header, IDLE, NOTICE_RING,
-    NOTICE_SIZE, NOTICES, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN,
+    NOTICE_SIZE, NOTICES, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN, WATCHED,
 };
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -54,9 +54,19 @@ impl Door {
         self.mem.write(HEADER, header.as_bytes());
     }
 
+    /// Says whether the monitor looks at the door by itself.
+    pub fn watch(&self, watched: bool) {
+        self.mem.u32_at(WATCHED).store(watched.into(), Ordering::SeqCst);
+    }
+
+    /// Whether a question waits for an answer.
+    pub fn is_asked(&self) -> bool {
+        matches!(self.mem.u32_at(REQUEST + STATE).load(Ordering::SeqCst), POSTED | AWAITED)
+    }
+
     /// The question that waits for an answer.
     pub fn asked(&self) -> Option<Asked> {
-        if !matches!(self.mem.u32_at(REQUEST + STATE).load(Ordering::Acquire), POSTED | AWAITED) {
+        if !self.is_asked() {
             return None;
         }
         let mut exchange = Exchange::new_zeroed();

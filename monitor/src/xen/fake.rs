@@ -257,6 +257,7 @@ impl Hypervisor for Fake {
     fn rang(&self, ports: &mut Vec<u32>) {
         ports.extend(self.state.borrow().domains.keys().map(|id| id + 1000));
     }
+    fn give_way(&self) {}
     fn fd(&self) -> BorrowedFd<'_> {
         self.event.as_fd()
     }

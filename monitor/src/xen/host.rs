@@ -71,6 +71,8 @@ pub struct Host {
     pub(super) scratch: Scratch,
     /// Slots whose part of the events region is there.
     ready: BTreeSet<u32>,
+    /// Domains whose doors are looked at without a ring.
+    pub(super) watched: Vec<u32>,
     /// Domains that have notices and were not rung.
     pub(super) unheard: BTreeSet<u32>,
     /// Names that `xl` is to show, told in idle moments.
@@ -122,6 +124,7 @@ impl Host {
             crashes: Vec::new(),
             leaving: VecDeque::new(),
             ready: BTreeSet::new(),
+            watched: Vec::new(),
             unheard: BTreeSet::new(),
             renames: VecDeque::from([(holder_id, format!("{}.holder", config.name))]),
             waited: 0,
@@ -183,6 +186,7 @@ impl Host {
         let fresh: Vec<u32> = slots.filter(|slot| !self.ready.contains(slot)).collect();
         for slot in &fresh {
             let own = (events::slot_base(*slot) / PAGE) as u64;
+            pages.bring(own + OWN_EVENTS, own..own + OWN_EVENTS);
             // The next member's start will meet and report a failure.
             let _ = (0..OWN_EVENTS).try_for_each(|i| pages.frame(own + i, true).map(drop));
             self.ready.insert(*slot);
@@ -270,6 +274,8 @@ impl Host {
         self.domains.insert(id, domain);
         self.by_port.insert(port, id);
         self.failed = None;
+        // It asks as soon as it is up.
+        self.watch(id);
         self.hyper.unpause(id).inspect_err(|_| self.destroy(id))?;
         Ok((id, control))
     }
@@ -338,6 +344,8 @@ impl Host {
         let (family, events) = (family.pages().ok_or(Errno::EINVAL)?, events.pages().ok_or(Errno::EINVAL)?);
         let monitor = (events::slot_base(protocol::MONITOR_SLOT) / PAGE) as u64;
         let mut data = Vec::new();
+        family.bring(START_FAMILY, 0..START_FAMILY);
+        events.bring(monitor + START_MONITOR, monitor..monitor + START_MONITOR);
         self.grant_pages(shell, &control, START_CONTROL, true, &mut data)?;
         self.grant_pages(shell, family, 0..START_FAMILY, false, &mut data)?;
         self.grant_pages(shell, events, monitor..monitor + START_MONITOR, true, &mut data)?;
@@ -359,6 +367,7 @@ impl Host {
         let events = events.pages().ok_or(Errno::EINVAL)?;
         let own = (events::slot_base(place.slot) / PAGE) as u64;
         let own_events = OWN_EVENTS as u32;
+        events.bring(own + OWN_EVENTS, own..own + OWN_EVENTS);
         let mut data = StartPages { slot: place.slot, own_events, copied }.as_bytes().to_vec();
         self.grant_pages(shell, events, own..own + OWN_EVENTS, true, &mut data)?;
         Ok(data)

@@ -92,6 +92,8 @@ pub trait Hypervisor {
     fn close(&self, port: u32);
     /// Appends the ports of ours that rang since the last call; they may ring again from here on.
     fn rang(&self, ports: &mut Vec<u32>);
+    /// Lets other domains have the CPU, if any wants it.
+    fn give_way(&self);
     /// Readable when a port rang.
     fn fd(&self) -> BorrowedFd<'_>;
 }

@@ -2,8 +2,8 @@
 //!
 //! docs/xen.md has the mechanisms. Here, by file: `hyper` what is needed of Xen, `real` that over `xenctl`,
 //! `window` its pages in our address space; `holder` the
-//! domain that owns the pages of regions, `pages` and `file_pages` what those pages hold; `door` and `serve` what members
-//! ask for; `tokens` and `clone` copy-on-write; `host` the domains and the pool of shells; `end` how they go.
+//! domain that owns the pages of regions, `pages` and `file_pages` what those pages hold; `door`, `watch` and `serve` what
+//! members ask for; `tokens` and `clone` copy-on-write; `host` the domains and the pool of shells; `end` how they go.
 
 mod check;
 mod clone;
@@ -31,6 +31,7 @@ mod sweep;
 mod tests;
 mod tokens;
 mod touches;
+mod watch;
 mod window;
 
 pub use file_pages::FilePages;
@@ -41,6 +42,7 @@ pub use pages::Pages;
 pub use ports::Ports;
 pub use serve::{attend, do_chore, doors_rang};
 pub use sweep::{is_dom0, sweep};
+pub use watch::{is_asked, look_away, serve_watched};
 
 use crate::backend::Backend;
 use crate::family::Family;

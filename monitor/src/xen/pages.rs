@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -89,9 +90,12 @@ impl Pages {
     }
 
     /// Makes pages ready that are asked for next, where that is cheaper for all of them together.
-    pub fn bring(&self, count: u64, pages: std::ops::Range<u64>) {
-        if let Body::File(f) = &self.body {
-            f.bring(pages.start..pages.end.min(count));
+    pub fn bring(&self, count: u64, pages: Range<u64>) {
+        let pages = pages.start..pages.end.min(count);
+        match &self.body {
+            Body::File(f) => f.bring(pages),
+            // The count is that of the window's pages.
+            Body::Memory(m) => m.bring(pages.start as usize..pages.end as usize),
         }
     }
 
@@ -165,6 +169,29 @@ impl Memory {
         self.window.map(page, self.holder.domain(), &[gfn])?;
         self.set_mapped(page, true);
         Ok(())
+    }
+
+    /// Maps runs of fresh pages together. Where it fails, [`Memory::frame`] meets the reason.
+    fn bring(&self, pages: Range<usize>) {
+        let mut at = pages.start;
+        while at < pages.end {
+            let fresh = |page: &usize| !self.is_mapped(*page) && !self.frames.borrow().contains_key(page);
+            let run = at..at + (at..pages.end).take_while(fresh).count();
+            if run.len() > 1 {
+                let frames: Result<Vec<_>, _> = run.clone().map(|_| self.holder.frame()).collect();
+                let Ok(frames) = frames else { return };
+                let gfns: Vec<u64> = frames.iter().map(|frame| frame.gfn).collect();
+                if self.window.map(run.start, self.holder.domain(), &gfns).is_err() {
+                    return;
+                }
+                for page in run.clone() {
+                    self.set_mapped(page, true);
+                    window::store(&*self.window, page, &[0; PAGE]);
+                }
+                self.frames.borrow_mut().extend(run.clone().zip(frames));
+            }
+            at = run.end.max(at + 1);
+        }
     }
 
     /// The monitor accesses a page now. Without memory it gets one whose contents nobody sees: the member that was to

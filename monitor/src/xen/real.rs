@@ -236,6 +236,10 @@ impl Hypervisor for Real {
         let _ = self.channels.pending(ports);
         let _ = self.channels.unmask(&ports[first..]);
     }
+    fn give_way(&self) {
+        // Whoever cannot goes on by itself.
+        let _ = self.xen.give_way();
+    }
     fn fd(&self) -> BorrowedFd<'_> {
         self.channels.as_fd()
     }

@@ -104,7 +104,7 @@ pub fn do_chore(fam: &mut Family) -> bool {
 }
 
 /// Takes the question at a domain's door, if there is one.
-fn serve(fam: &mut Family, id: u32) {
+pub(super) fn serve(fam: &mut Family, id: u32) {
     let Backend::Xen(host) = &mut fam.backend else { return };
     let Some(domain) = host.domains.get_mut(&id).filter(|d| !d.busy && d.role != Role::Ancestor) else {
         return;
@@ -112,8 +112,10 @@ fn serve(fam: &mut Family, id: u32) {
     domain.flush_notices();
     let Some(asked) = domain.door.asked() else { return };
     host.end_frames(id);
+    host.watch(id);
     let said = match asked.op {
         ASK_EXIT => {
+            host.unwatch(id);
             // What it told before comes first.
             let slot = host.slot_of(id);
             drain(fam, slot);
@@ -127,6 +129,7 @@ fn serve(fam: &mut Family, id: u32) {
             return;
         }
         ASK_CRASH => {
+            host.unwatch(id);
             let text = host.text(id, asked.args[0]).unwrap_or_default();
             if asked.args[1] == 0 {
                 let report = super::crash::symbolised(&fam.config.kernel, &text);

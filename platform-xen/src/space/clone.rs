@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use protocol::xen::{FRAMES_APP, FrameRange};
 
-use super::fault::{FIRST_AROUND, PULL, Pages};
+use super::fault::{AROUND_SHARED, PULL, Pages};
 use super::{Live, SPACE, Space};
 use crate::ahead::Ahead;
 use crate::grants::AROUND;
@@ -67,7 +67,8 @@ pub fn become_child(token: u64) {
     space.pulls = Ahead::new(PULL);
     space.hints = Pages::NONE;
     space.code = Ahead::new(AROUND);
-    space.around = FIRST_AROUND;
+    space.around = Ahead::new(AROUND);
+    space.shared = Ahead::new(AROUND_SHARED);
     let (pages, n) = hot::sent();
     for page in &pages[..n] {
         let entry = space.get(*page);

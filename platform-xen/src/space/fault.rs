@@ -15,11 +15,12 @@ use crate::{cpu, door, hypercall};
 pub(super) const PULL: usize = 32;
 /// Pages of code that come with one, at first: a copy too many is let go of when the member rests.
 const FEW_CODE: usize = 4;
-/// Pages that a clone first asks for around one of a file: most clones do not touch many before they end, or exec. With each
-/// such question it asks for more, up to [`AROUND`].
-pub(super) const FIRST_AROUND: usize = 4;
-/// Pages asked for around one of a view of the kernel's, or of a shared mapping: rings and the like are touched in part.
-const AROUND_SHARED: usize = 4;
+/// Pages of a file that come with one that is only read, at first: to map one costs a fifth of a question.
+const FEW_AROUND: usize = 4;
+/// Pages that come with one of a view of the kernel's, or of a shared mapping, at first and at most: rings and the like are
+/// touched in part.
+const FEW_SHARED: usize = 2;
+pub(super) const AROUND_SHARED: usize = 4;
 
 impl Space {
     /// Resolves a fault.
@@ -77,7 +78,12 @@ impl Space {
         if let Some(frame) = self.grants.share(wanted) {
             return self.set_grant(page, frame, writable, vma);
         }
-        let most = if shared || page >= APP.1 { AROUND_SHARED } else { self.around };
+        let (ahead, few) = match shared || page >= APP.1 {
+            true => (&mut self.shared, FEW_SHARED),
+            false => (&mut self.around, FEW_AROUND),
+        };
+        let most = ahead.pages(page, few);
+        ahead.came(page..page + most * PAGE_SIZE);
         let mut count = 1;
         while count < most {
             let next = page + count * PAGE_SIZE;
@@ -92,9 +98,6 @@ impl Space {
             fetched => fetched,
         };
         let (frames, n) = fetched?;
-        if n == self.around {
-            self.around = (n * 2).min(AROUND);
-        }
         for (i, frame) in frames[..n].iter().enumerate() {
             self.set_grant(page + i * PAGE_SIZE, *frame, writable, vma)?;
         }
