@@ -5,7 +5,8 @@
 
 #include "../check.h"
 
-#define ENOUGH 3000
+// Of each signal; with one processor there is one for each turn of its sender.
+#define ENOUGH 200
 
 static volatile sig_atomic_t calls[2];
 static volatile int left;
@@ -61,13 +62,15 @@ int main(void)
     CHECK_EQ("undisturbed", disturbed(), 0);
     pid_t senders[] = {sender(SIGUSR1), sender(SIGUSR2)};
     long wrong = 0;
-    for (long end = now_ms() + 30000; !wrong && (calls[0] < ENOUGH || calls[1] < ENOUGH) && now_ms() < end;)
+    long start = now_ms();
+    while (!wrong && now_ms() < start + 30000 &&
+           (calls[0] < ENOUGH || calls[1] < ENOUGH || now_ms() < start + 1000))
         wrong = disturbed();
     for (int n = 0; n < 2; n++) {
         NEED(kill(senders[n], SIGKILL));
         NEED(waitpid(senders[n], NULL, 0));
     }
     CHECK_EQ("the first register that a handler changed", wrong, 0);
-    CHECK("thousands of handlers ran", calls[0] >= ENOUGH && calls[1] >= ENOUGH);
+    CHECK("hundreds of handlers ran", calls[0] >= ENOUGH && calls[1] >= ENOUGH);
     DONE();
 }
