@@ -65,9 +65,7 @@ fn exchange(at: usize) -> Exchange {
 pub fn post(op: u32, args: &[u64]) {
     let mut all = [0; 6];
     all[..args.len()].copy_from_slice(args);
-    let request = Exchange { state: IDLE, op, args: all, ret: 0 };
-    // SAFETY: in the door; nothing is posted, so the monitor does not look.
-    unsafe { ((BASE + REQUEST) as *mut Exchange).write_volatile(request) };
+    prepare(op, all);
     word(REQUEST).store(POSTED, Ordering::SeqCst);
     if word(WATCHED).load(Ordering::SeqCst) == 0 {
         hypercall::send(header().port);

@@ -265,6 +265,29 @@ fn frames_of_ancestors_come_by_token() {
 }
 
 #[test]
+fn a_clone_is_told_behind_its_grants_what_an_earlier_one_touched_next() {
+    let mut g = Guest::new();
+    let first = g.first;
+    let (elder, token) = g.fork(first);
+    let (younger, later) = g.fork(first);
+    let touches: Vec<u64> = (1..=5).map(|page| page << 12).collect();
+    for touched in &touches {
+        assert_eq!(g.ask(elder.2, ASK_FRAMES, &[token, 1, *touched, 3], 0x5000u64.as_bytes()), 1);
+    }
+    // From its fourth question on: what goes with fewer may be about to exec or to end.
+    let mut told = Vec::new();
+    for touched in &touches {
+        let gfns = [0x5000u64, 0x5001];
+        assert_eq!(g.ask(younger.2, ASK_FRAMES, &[later, 2, *touched, 3], gfns.as_bytes()), 2);
+        assert!(g.grants(younger.2, 2).iter().all(|grant| grant.domid == first.2));
+        let mut hints = [u64::MAX; 3];
+        g.door(younger.2).read(REQUEST_DATA + 2 * size_of::<PageGrant>(), hints.as_mut_bytes());
+        told.push(hints);
+    }
+    assert_eq!(told, [[0; 3], [0; 3], [0; 3], [0x1000, 0x2000, 0x3000], [0x4000, 0x5000, 0]]);
+}
+
+#[test]
 fn pages_are_copied_to_frames_that_the_member_has_itself() {
     let mut g = Guest::new();
     let d = g.first.2;
