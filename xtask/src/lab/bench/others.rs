@@ -24,11 +24,13 @@ pub fn starts(lab: &Lab) -> Result<(Figures, Figures)> {
          echo 'kernel = \"{LOCAL}/{KERNEL}\"' >>{LOCAL}/empty.cfg"
     );
     run_in_dom0(lab, &copy)?;
-    let ours =
-        format!("cd {LOCAL}; {REST}; ./{PROGRAM} until ./offshoot run --platform xen {LOCAL}/{PROGRAM} here");
-    let empty = format!(
-        "cd {LOCAL}; {REST}; ./{PROGRAM} until xl create -p -e -q {LOCAL}/empty.cfg; s=$?; xl destroy empty; exit $s"
-    );
+    let begun = |command: &str| {
+        format!(
+            "cd {LOCAL}; {REST}; ./{PROGRAM} until {command} </dev/null 2>said; s=$?; [ $s = 0 ] || cat said >&2"
+        )
+    };
+    let ours = begun(&format!("./offshoot run --platform xen {LOCAL}/{PROGRAM} here")) + "; exit $s";
+    let empty = begun(&format!("xl create -p -e -q {LOCAL}/empty.cfg")) + "; xl destroy empty; exit $s";
     let figures = (median(|| run_in_dom0(lab, &ours))?, median(|| run_in_dom0(lab, &empty))?);
     run_in_dom0(lab, &format!("rm -r {LOCAL}"))?;
     Ok(figures)
