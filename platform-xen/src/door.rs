@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::mm::PAGE_SIZE;
 use protocol::xen::{
-    ANSWERED, AWAITED, COMMAND, COMMAND_DATA, COMMAND_DATA_LEN, DOOR_GFN, Exchange, HEADER, Header, IDLE,
-    NOTICE_RING, NOTICE_SIZE, NOTICES, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN, WATCHED,
+    ANSWERED, AWAITED, COMMAND, COMMAND_DATA, COMMAND_DATA_LEN, COPIES, DOOR_GFN, Exchange, HEADER, Header,
+    IDLE, NOTICE_RING, NOTICE_SIZE, NOTICES, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN, WATCHED,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -46,6 +46,20 @@ pub fn get<T: FromBytes + KnownLayout + Copy>(index: usize) -> T {
     assert!((index + 1) * size_of::<T>() <= REQUEST_DATA_LEN, "an answer's data is too long");
     // SAFETY: in the door; any bytes are a value of the type.
     unsafe { ((BASE + REQUEST_DATA) as *const T).add(index).read_unaligned() }
+}
+
+/// Takes the `index`th of the pages that the last answer copied to the door.
+///
+/// # Safety
+/// `to` is the caller's, and has room for a page.
+pub unsafe fn take_page(index: usize, to: *mut u8) {
+    assert!(index < COPIES, "the door is too small for so many pages");
+    // SAFETY: the page lies in the door, which the monitor leaves alone until it is asked again; the caller answers for
+    // `to`, which is elsewhere.
+    unsafe {
+        let from = (BASE + REQUEST_DATA + index * PAGE_SIZE) as *const u8;
+        core::ptr::copy_nonoverlapping(from, to, PAGE_SIZE);
+    }
 }
 
 /// The `index`th value of a list that begins `at` bytes into a command's data.

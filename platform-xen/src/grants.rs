@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use abi::errno::Errno;
 use abi::mm::PAGE_SIZE;
-use protocol::xen::{ASK_GIVE_BACK, ASK_PAGES, PageGrant};
+use protocol::xen::{ASK_GIVE_BACK, ASK_PAGES, COPIES, PageGrant};
 
 use crate::interface::{GNTMAP_HOST_MAP, GNTMAP_READONLY, MapGrantRef, UnmapGrantRef};
 use crate::layout::{GRANTS, direct};
@@ -183,14 +183,16 @@ impl Grants {
             }
             return Ok(1);
         }
-        let mut gfns = [0u64; AROUND];
-        let gfns = &mut gfns[..to.len().min(AROUND)];
-        gfns.iter_mut().zip(to).for_each(|(gfn, frame)| *gfn = (*frame).into());
-        door::put_all(gfns);
-        match door::ask(ASK_PAGES, &[first.id, first.index, gfns.len() as u64, 0, 1]) {
-            got @ 1.. => Ok((got as usize).min(gfns.len())),
-            refused => Err(bad(refused)),
+        let to = &to[..to.len().min(COPIES)];
+        let got = match door::ask(ASK_PAGES, &[first.id, first.index, to.len() as u64, 0, 1]) {
+            got @ 1.. => (got as usize).min(to.len()),
+            refused => return Err(bad(refused)),
+        };
+        for (i, frame) in to[..got].iter().enumerate() {
+            // SAFETY: the frame is mapped in the direct map, and the caller's alone.
+            unsafe { door::take_page(i, direct(*frame) as *mut u8) };
         }
+        Ok(got)
     }
 
     /// A user less of the page at a frame.

@@ -29,7 +29,7 @@ pub use mem::{HeapMem, SharedMem};
 pub use op::Op;
 
 /// Version of everything in this crate; a member and a monitor that differ do not talk.
-pub const PROTOCOL_VERSION: u32 = 5;
+pub const PROTOCOL_VERSION: u32 = 6;
 /// Member slots of a family, the monitor's (0) included.
 pub const MAX_MEMBERS: u32 = 1024;
 /// Object numbers are `FIRST_OBJECT..MAX_OBJECTS`; smaller numbers are events with a fixed meaning.

@@ -44,6 +44,8 @@ pub const REQUEST_DATA_LEN: usize = 0x7000;
 pub const COMMAND_DATA: usize = 0x8000;
 /// Bytes there.
 pub const COMMAND_DATA_LEN: usize = 0x8000;
+/// Pages that the door can take where the data of requests and of commands are: who asks for copies waits for no command.
+pub const COPIES: usize = DOOR_PAGES - REQUEST_DATA / PAGE;
 
 /// What a member knows from birth.
 #[repr(C)]
@@ -91,8 +93,8 @@ pub struct Exchange {
 pub const ASK_READY: u32 = 1;
 /// Pages of a region: args = region id, first page, count, 1 if writable. ret = how many [`PageGrant`]s are in the data
 /// (at least 1, or -errno: ENOENT no such page, EACCES not allowed, ENOMEM). The member maps them; they stay valid until it
-/// gives them back. With a fifth argument that is not 0 the pages are copied instead: data = as many numbers of frames (u64
-/// each) that the member has itself, which are overwritten from the first on; nothing is granted.
+/// gives them back. With a fifth argument that is not 0 nothing is granted: ret = how many pages (at most [`COPIES`]) have
+/// been copied to the door, from [`REQUEST_DATA`] on.
 pub const ASK_PAGES: u32 = 2;
 /// The member has unmapped these: args = count; data = [`PageGrant`]s.
 pub const ASK_GIVE_BACK: u32 = 3;

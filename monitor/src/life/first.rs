@@ -3,10 +3,10 @@
 use anyhow::{Context, Result};
 
 use protocol::boot::{BootFd, Program};
+use protocol::desc::DescInfo;
 use rustix::process::{Resource, getrlimit};
 
 use crate::family::Family;
-use crate::ops::descs::info;
 use crate::procs::{Creds, Image};
 use crate::report::say;
 use crate::{fs, streams};
@@ -58,7 +58,8 @@ impl Family {
         p.image = Image { exe: path.clone(), comm, argv: argv.clone(), envp: self.config.env.clone() };
         let fds = (0..)
             .zip(stdio)
-            .map(|(fd, desc)| BootFd { fd, cloexec: false, info: info(self, desc) })
+            // What is told of them is filled in when the program starts.
+            .map(|(fd, desc)| BootFd { fd, cloexec: false, info: DescInfo { desc, ..DescInfo::default() } })
             .collect();
         let program = Program {
             path,

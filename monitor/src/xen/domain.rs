@@ -58,8 +58,6 @@ pub struct Domain {
     pub settling: bool,
     /// Ports of others that were made for it to bind to: (domain, port).
     pub peers: Vec<(u32, u32)>,
-    /// From here on its frames are its own to populate: what the builder made lies below.
-    pub first_own: u64,
     /// Pages that Xen has for the tables of its frames.
     pub pool: u32,
     /// How often it has asked for frames of ancestors.

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use protocol::SharedMem;
 use protocol::xen::{
     ANSWERED, AWAITED, COMMAND, COMMAND_DATA, COMMAND_DATA_LEN, Exchange, HEADER, Header, IDLE, NOTICE_RING,
-    NOTICE_SIZE, NOTICES, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN, WATCHED,
+    NOTICE_SIZE, NOTICES, PAGE, POSTED, REQUEST, REQUEST_DATA, REQUEST_DATA_LEN, WATCHED,
 };
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -18,6 +18,7 @@ use crate::mapping::{Mapped, Pages};
 /// The door of one domain.
 pub struct Door {
     mem: Mapped,
+    window: Rc<dyn Window>,
 }
 
 /// A question, copied out of the door.
@@ -46,7 +47,12 @@ const STATE: usize = std::mem::offset_of!(Exchange, state);
 impl Door {
     /// The door in this window.
     pub fn new(window: Rc<dyn Window>) -> Self {
-        Self { mem: Mapped::of_pages(Rc::new(Whole(window))) }
+        Self { mem: Mapped::of_pages(Rc::new(Whole(window.clone()))), window }
+    }
+
+    /// Where pages can be copied to for an answer: the window, and the first page there of [`protocol::xen::COPIES`].
+    pub fn copies(&self) -> (&dyn Window, usize) {
+        (&*self.window, REQUEST_DATA / PAGE)
     }
 
     /// What the domain is to know from birth.

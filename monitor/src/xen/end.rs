@@ -154,8 +154,6 @@ impl Host {
         self.ports.forget(domain.port);
         self.hyper.close(domain.port);
         self.tokens.lost(id);
-        // What is mapped of it would keep it.
-        self.scratch.clear();
         self.hyper.destroy(id);
         // Its mappings are gone now, so what it had of the holder is free.
         self.holder.end_all(&mut domain.granted);
@@ -193,7 +191,6 @@ impl Host {
         }
         self.next_look = Instant::now() + LOOK_EVERY;
         self.memory.look(&*self.hyper);
-        self.scratch.clear();
         self.name_late();
         let Ok(list) = self.hyper.list() else { return self.broken };
         let find = |id: u32| list.iter().find(|s| s.domain == id && !s.dying);

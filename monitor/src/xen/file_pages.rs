@@ -81,7 +81,7 @@ fn find(file: impl AsFd) -> Option<Rc<FilePages>> {
 }
 
 impl FilePages {
-    /// The pages of an open file.
+    /// The pages of an open file, as it is now.
     pub fn of(holder: &Rc<Holder>, file: OwnedFd, writable: bool) -> Result<Rc<Self>, Errno> {
         let stat = fstat(&file).map_err(errno)?;
         let key = (stat.st_dev, stat.st_ino);
@@ -89,6 +89,7 @@ impl FilePages {
             if writable {
                 *known.file.borrow_mut() = file;
             }
+            known.revalidate(&stat);
             return Ok(known);
         }
         let new = Rc::new(Self {
@@ -212,10 +213,9 @@ impl FilePages {
         });
     }
 
-    /// Takes over what the host changed in the file.
-    pub fn revalidate(self: &Rc<Self>) {
-        let now = fstat(&*self.file.borrow()).map(|s| state(&s));
-        if now.is_ok_and(|now| now != self.seen.get()) {
+    /// Takes over what others on the host changed in the file since it was looked at.
+    fn revalidate(self: &Rc<Self>, now: &rustix::fs::Stat) {
+        if state(now) != self.seen.get() {
             // What cannot be written back now is tried again later.
             let _ = self.flush(0, u64::MAX);
             self.refresh(0, u64::MAX);

@@ -11,7 +11,7 @@ use super::hyper::{Grants, Hypervisor};
 
 /// Frames that are kept for the next page, so that short-lived regions cost no hypercall.
 const SPARE: usize = 64;
-/// Frames populated at one time.
+/// Frames populated at one time. Aligned to as many, they cost Xen less.
 const BATCH: u64 = 16;
 /// References that must be free before a member is made: twice what an ordinary one has of pages of regions.
 pub(super) const MEMBER_GRANTS: usize = 192;
@@ -59,7 +59,7 @@ impl Holder {
             grants,
             spare: Vec::new(),
             holes: Vec::new(),
-            next: sink + 1,
+            next: sink + BATCH,
             stuck: Vec::new(),
             ended: false,
         };

@@ -22,7 +22,6 @@ use super::hyper::{Hypervisor, Status};
 use super::memory::Memory;
 use super::pages::{PAGE, Pages};
 use super::ports::Ports;
-use super::scratch::Scratch;
 use super::tokens::Tokens;
 use super::touches::{Told, Touches};
 use crate::backend::{Ended, Place};
@@ -67,8 +66,6 @@ pub struct Host {
     pub(super) crashes: Vec<(Place, String)>,
     /// Members that have said that they are over: they are ended in idle moments.
     pub(super) leaving: VecDeque<u32>,
-    /// Frames of members that were written to.
-    pub(super) scratch: Scratch,
     /// Slots whose part of the events region is there.
     ready: BTreeSet<u32>,
     /// Domains whose doors are looked at without a ring.
@@ -109,7 +106,6 @@ impl Host {
         };
         Ok(Self {
             ports: Rc::new(Ports::new(hyper.clone())),
-            scratch: Scratch::new(&*hyper)?,
             hyper,
             holder,
             name: config.name.clone(),
@@ -165,7 +161,7 @@ impl Host {
             }
             return true;
         }
-        self.scratch.clear() || self.hyper.tidy() || self.name_one()
+        self.hyper.tidy() || self.name_one()
     }
 
     /// Tells one name; false when there is none to tell.
@@ -265,7 +261,6 @@ impl Host {
             settling: false,
             peers: Vec::new(),
             pool: POOL_PAGES,
-            first_own: built.first_free_gfn,
             fetches: 0,
             touches: Touches::default(),
             told: Told::default(),

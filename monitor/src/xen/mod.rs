@@ -23,7 +23,6 @@ mod memory;
 mod pages;
 mod ports;
 mod real;
-mod scratch;
 mod serve;
 mod shed;
 mod sweep;

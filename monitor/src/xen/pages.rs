@@ -99,12 +99,8 @@ impl Pages {
         }
     }
 
-    /// Copies pages from `first` on to pages of a window; how many there were. ENOENT: not even the first.
-    pub fn copy(&self, first: u64, to: &dyn Window, at: usize, most: usize) -> Result<usize, Errno> {
-        let count = self.count()?.saturating_sub(first).min(most as u64) as usize;
-        if count == 0 {
-            return Err(Errno::ENOENT);
-        }
+    /// Copies pages from `first` on, all of which are below [`Pages::count`], to pages of a window.
+    pub fn copy(&self, first: u64, to: &dyn Window, at: usize, count: usize) -> Result<(), Errno> {
         match &self.body {
             Body::File(f) => f.copy(first, to, at, count)?,
             Body::Memory(m) => {
@@ -115,7 +111,7 @@ impl Pages {
                 }
             }
         }
-        Ok(count)
+        Ok(())
     }
 
     /// Writes pages of a file back that members may have changed.
@@ -129,13 +125,6 @@ impl Pages {
     /// True for the pages of this file.
     pub fn are_of(&self, file: &Rc<FilePages>) -> bool {
         matches!(&self.body, Body::File(f) if Rc::ptr_eq(f, file))
-    }
-
-    /// The host may have changed the file since it was looked at last.
-    pub fn revalidate(&self) {
-        if let Body::File(f) = &self.body {
-            f.revalidate();
-        }
     }
 }
 

@@ -3,8 +3,8 @@
 use abi::Errno;
 use protocol::xen::{
     ASK_BIND, ASK_CLONE, ASK_CRASH, ASK_DROP, ASK_EXIT, ASK_FRAMES, ASK_GIVE_BACK, ASK_IMAGE, ASK_LOG,
-    ASK_PAGES, ASK_POOL, ASK_PULLED, ASK_READY, ASK_RING, ASK_SETTLED, ASK_SYNC, FrameRange, NOTICE_CLOSE,
-    NOTICE_TOUCHED, PageGrant, REGION_CONTROL, REGION_EVENTS, REGION_FAMILY, REQUEST_DATA_LEN,
+    ASK_PAGES, ASK_POOL, ASK_PULLED, ASK_READY, ASK_RING, ASK_SETTLED, ASK_SYNC, COPIES, FrameRange,
+    NOTICE_CLOSE, NOTICE_TOUCHED, PageGrant, REGION_CONTROL, REGION_EVENTS, REGION_FAMILY, REQUEST_DATA_LEN,
 };
 use std::rc::Rc;
 use zerocopy::{FromBytes, IntoBytes};
@@ -245,18 +245,13 @@ fn pages(fam: &mut Family, id: u32, asked: &Asked) -> Said {
 fn copies(fam: &mut Family, id: u32, pages: &Pages, first: u64, count: u64) -> Said {
     let Backend::Xen(host) = &mut fam.backend else { return Err(Errno::EINVAL) };
     let domain = host.domains.get(&id).ok_or(Errno::ESRCH)?;
-    let count = count.clamp(1, PAGES_AT_ONCE);
-    let gfns: Vec<u64> = list(&domain.door.data(count * 8).ok_or(Errno::EINVAL)?);
-    // Not its kernel's code, which is sealed.
-    if gfns.iter().any(|gfn| !(domain.first_own..=u32::MAX.into()).contains(gfn)) {
-        return Err(Errno::EINVAL);
-    }
-    let there = pages.count()?.saturating_sub(first).min(count) as usize;
+    let there = pages.count()?.saturating_sub(first).min(count.clamp(1, COPIES as u64)) as usize;
     if there == 0 {
         return Err(Errno::ENOENT);
     }
-    let at = host.scratch.map(id, &gfns[..there])?;
-    Ok((pages.copy(first, host.scratch.window(), at, there)? as i64, Vec::new()))
+    let (door, at) = domain.door.copies();
+    pages.copy(first, door, at, there)?;
+    Ok((there as i64, Vec::new()))
 }
 
 /// `ASK_READY`.

@@ -288,30 +288,55 @@ fn a_clone_is_told_behind_its_grants_what_an_earlier_one_touched_next() {
 }
 
 #[test]
-fn pages_are_copied_to_frames_that_the_member_has_itself() {
+fn pages_are_copied_to_the_door() {
     let mut g = Guest::new();
     let d = g.first.2;
     let path = std::env::temp_dir().join(format!("offshoot-copied-{}", std::process::id()));
-    std::fs::write(&path, [[1; 4096], [2; 4096]].concat()).expect("a file");
+    let bytes: Vec<u8> = (1..=20).flat_map(|page| [page; 4096]).collect();
+    std::fs::write(&path, &bytes[..19 * 4096 + 100]).expect("a file");
     let file = std::fs::File::options().read(true).write(true).open(&path).expect("opened");
     std::fs::remove_file(&path).expect("removed");
-    let id = g.fam.regions.add_file(file.into(), 5000, true).expect("a region");
+    let id = g.fam.regions.add_file(file.into(), 20 * 4096, true).expect("a region");
     g.fam.regions.attach(id, g.first.0);
-    let gfns: [u64; 3] = [0x5000, 0x5001, 0x5002];
-    g.fake.populate(d, &gfns).expect("memory");
-    let window = g.fake.window(gfns.len()).expect("a window");
-    window.map(0, d, &gfns).expect("mapped");
-    let first = |page| super::window::fetch(&*window, page)[0];
-    // A page that a member has written to is copied as it is; there are two.
-    assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 1, 1, 1], &[]), 1);
+    // A page that a member has written to is copied as it is.
+    assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 18, 1, 1], &[]), 1);
+    let frame = g.fam.regions.pages(id, g.first.0).expect("pages").frame(18, true).expect("a frame");
+    let (holder, written) = (g.host().holder.domain(), g.fake.window(1).expect("a window"));
+    written.map(0, holder, &[frame.gfn]).expect("mapped");
+    super::window::store(&*written, 0, &[77; 4096]);
     let before = g.host().holder.grants();
-    assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, 3, 0, 1], gfns.as_bytes()), 2);
-    assert_eq!([first(0), first(1), first(2)], [1, 2, 0]);
+    assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 17, 16, 0, 1], &[]), 3);
+    let mut copied = vec![0; 3 * 4096];
+    g.door(d).read(REQUEST_DATA, &mut copied);
+    let last = [[20; 100].as_slice(), &[0; 3996]].concat();
+    assert_eq!(copied, [[18; 4096].as_slice(), &[77; 4096], &last].concat());
+    // The door takes so many, whatever is asked for.
+    assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, u64::MAX, 0, 1], &[]), COPIES as i64);
     assert_eq!(g.host().holder.grants(), before);
-    assert_eq!(errno(g.ask(d, ASK_PAGES, &[id.0, 2, 1, 0, 1], gfns.as_bytes())), Errno::ENOENT);
-    // Its kernel's code, and frames that it has not.
-    assert_eq!(errno(g.ask(d, ASK_PAGES, &[id.0, 0, 1, 0, 1], 0x100u64.as_bytes())), Errno::EINVAL);
-    assert!(g.ask(d, ASK_PAGES, &[id.0, 0, 1, 0, 1], 0x5003u64.as_bytes()) < 0);
+    assert_eq!(errno(g.ask(d, ASK_PAGES, &[id.0, 20, 1, 0, 1], &[])), Errno::ENOENT);
+}
+
+#[test]
+fn a_file_that_the_host_changed_is_mapped_as_it_is_now() {
+    let mut g = Guest::new();
+    let (slot, _, d) = g.first;
+    let path = std::env::temp_dir().join(format!("offshoot-rewritten-{}", std::process::id()));
+    std::fs::write(&path, [1; 4096]).expect("a file");
+    let mut seen = Vec::new();
+    for content in [[1; 5000].as_slice(), &[2; 6000]] {
+        // In place, as by cp: the file is the same one.
+        std::fs::write(&path, content).expect("written");
+        let file = std::fs::File::open(&path).expect("opened");
+        let id = g.fam.regions.add_file(file.into(), 5000, false).expect("a region");
+        g.fam.regions.attach(id, slot);
+        assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, 1, 0], &[]), 1);
+        assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, 2, 0, 1], &[]), 2);
+        let mut copied = [0; 4097];
+        g.door(d).read(REQUEST_DATA, &mut copied);
+        seen.push((copied[0], copied[4096]));
+    }
+    std::fs::remove_file(&path).expect("removed");
+    assert_eq!(seen, [(1, 1), (2, 2)]);
 }
 
 #[test]
