@@ -117,8 +117,9 @@ fn write_page(repo: &Repo) -> Result<()> {
     files.sort();
     let runs = files.iter().map(|file| read(file)).collect::<Result<Vec<_>>>()?;
     let about = About { version: env!("CARGO_PKG_VERSION").to_owned() };
-    fs::write(repo.root.join(PAGE), report::page(&about, &runs))
-        .with_context(|| format!("cannot write {PAGE}"))?;
+    let page = repo.root.join(PAGE);
+    let before = fs::read_to_string(&page).unwrap_or_default();
+    fs::write(&page, report::page(&about, &runs, &before)).with_context(|| format!("cannot write {PAGE}"))?;
     let path = dir.join("index.html");
     fs::write(&path, report::html(&runs)).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -58,7 +58,7 @@ enum Command {
     Compat {
         #[command(flatten)]
         options: compat_tests::suites::Options,
-        /// Write docs/compatibility.md from the newest whole runs of each suite.
+        /// Write docs/compatibility.md from the newest records of each suite; of others it stays as it is.
         #[arg(long)]
         page: bool,
     },

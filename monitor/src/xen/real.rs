@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::ptr::NonNull;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use abi::Errno;
 use anyhow::{Context, Result, bail};
@@ -24,6 +25,8 @@ use crate::report::say;
 
 /// Frames of an image that are restored at one question.
 const MOST_RESTORED: u64 = 0x400;
+/// A failure that has not come again for so long has passed.
+const PASSED: Duration = Duration::from_secs(10);
 
 /// Xen from this dom0.
 struct Real {
@@ -38,8 +41,8 @@ struct Real {
     count: Cell<u32>,
     /// What is still mapped of domains that were built.
     scaffolds: RefCell<Vec<ForeignMap>>,
-    /// Why no domain could be built last; empty when one could.
-    failure: RefCell<String>,
+    /// Why a domain could not be built, and when that was last.
+    failure: Cell<Option<(Errno, Instant)>>,
 }
 
 /// Opens Xen for a family whose members run the kernel at this path.
@@ -64,7 +67,7 @@ pub fn open(kernel: &Path) -> Result<Rc<dyn Hypervisor>> {
         uuids: RefCell::default(),
         count: Cell::new(0),
         scaffolds: RefCell::default(),
-        failure: RefCell::default(),
+        failure: Cell::default(),
     }))
 }
 
@@ -127,14 +130,15 @@ impl Hypervisor for Real {
             store: false,
         };
         let built = build(&self.xen, &self.image, &recipe, |_| Ok(())).map_err(|e| {
-            // It is tried again and again: what is wrong is told when it begins.
+            // It is tried again and again, now and then with success: what is wrong is told when it begins.
             let line = format!("cannot build a domain: {e}");
-            if self.failure.replace(line.clone()) != line {
+            let why = errno(e);
+            let before = self.failure.replace(Some((why, Instant::now())));
+            if before.is_none_or(|(known, at)| known != why || at.elapsed() > PASSED) {
                 say(&line);
             }
-            errno(e)
+            why
         })?;
-        self.failure.take();
         self.scaffolds.borrow_mut().push(built.scaffold);
         self.uuids.borrow_mut().insert(built.domain.0.into(), (uuid, false));
         Ok(Built {

@@ -183,6 +183,8 @@ pub fn run(repo: &Repo, options: &Options, action: &Action) -> Result<i32> {
         }
         Action::Test { only } => {
             compat_tests::inherited::close_on_exec();
+            // The cases are compiled here.
+            setup::run(setup::Need::Everything)?;
             let lab = Lab::open(repo, &cache, place, options, false)?;
             let outcome = test::run(repo, &lab, only);
             let faults = lab.emulation_faults();

@@ -13,8 +13,33 @@ pub struct About {
 const ON_XEN: &str = " On Xen, members are domains in a [lab](lab.md), which is emulated\n\
     where the machine has no hardware for it; the native side is the machine itself.";
 
-/// The page of these runs.
-pub fn page(about: &About, runs: &[Results]) -> String {
+/// What the page has of one suite on one platform.
+struct Part {
+    /// The suite's title, and the platform.
+    of: (String, String),
+    /// Its line of the table at the top.
+    row: String,
+    /// Its own section.
+    section: String,
+}
+
+/// Behind the title of a suite of which not all was run.
+const PART: &str = " (a part)";
+
+/// The page of these runs. What the page said `before` of other suites and platforms stays, each with its own date.
+pub fn page(about: &About, runs: &[Results], before: &str) -> String {
+    let mut parts = parts(before);
+    for (run, suite) in suites(runs) {
+        let part = Part {
+            of: (name(suite), run.platform.clone()),
+            row: row(run, suite),
+            section: section(run, suite),
+        };
+        match parts.iter_mut().find(|known| known.of == part.of) {
+            Some(known) => *known = part,
+            None => parts.push(part),
+        }
+    }
     let mut page = format!(
         "# Compatibility\n\nMade by `cargo xtask compat --page`; do not edit. Suites that others wrote, unmodified, from \
          Debian's packages, and\nour own cases: the same programs in the same file system, natively and under Offshoot {}, \
@@ -22,33 +47,45 @@ pub fn page(about: &About, runs: &[Results]) -> String {
          it passes natively is\nlisted with its reason.{}\n\n\
          | suite | platform | passes natively | of those here | rate | at the second attempt |\n|---|---|---:|---:|---:|---:|\n",
         about.version,
-        if runs.iter().any(|run| run.platform == "xen") { ON_XEN } else { "" }
+        if parts.iter().any(|part| part.of.1 == "xen") { ON_XEN } else { "" }
     );
-    for (run, suite) in suites(runs) {
-        let all = run.figures(&suite.name);
-        page.push_str(&format!(
-            "| {} | {} | {} | {} | {:.1} % | {} |\n",
-            title(suite),
-            run.platform,
-            all.native,
-            all.here,
-            all.rate(),
-            all.again
-        ));
-    }
-    for (run, suite) in suites(runs) {
-        page.push_str(&section(run, suite));
-    }
+    parts.iter().for_each(|part| page.push_str(&part.row));
+    parts.iter().for_each(|part| page.push_str(&part.section));
     page
+}
+
+/// The parts of a page that was made earlier.
+fn parts(page: &str) -> Vec<Part> {
+    let mut sections = page.split("\n## ");
+    let head = sections.next().unwrap_or_default();
+    let part = |section: &str| {
+        let (title, platform) = section.lines().next()?.strip_suffix(" platform")?.rsplit_once(", ")?;
+        let row = head.lines().find(|line| line.starts_with(&format!("| {title} | {platform} |")))?;
+        Some(Part {
+            of: (title.trim_end_matches(PART).to_owned(), platform.to_owned()),
+            row: format!("{row}\n"),
+            section: format!("\n## {}\n", section.trim_end()),
+        })
+    };
+    sections.filter_map(part).collect()
 }
 
 fn suites(runs: &[Results]) -> impl Iterator<Item = (&Results, &Ran)> {
     runs.iter().flat_map(|run| run.suites.iter().map(move |suite| (run, suite)))
 }
 
+fn name(suite: &Ran) -> String {
+    suite.title.replacen("the ", "The ", 1)
+}
+
 fn title(suite: &Ran) -> String {
-    let part = if suite.whole { "" } else { " (a part)" };
-    suite.title.replacen("the ", "The ", 1) + part
+    name(suite) + if suite.whole { "" } else { PART }
+}
+
+fn row(run: &Results, suite: &Ran) -> String {
+    let Figures { native, here, again, .. } = run.figures(&suite.name);
+    let rate = run.figures(&suite.name).rate();
+    format!("| {} | {} | {native} | {here} | {rate:.1} % | {again} |\n", title(suite), run.platform)
 }
 
 fn line(name: &str, figures: Figures) -> String {
@@ -102,9 +139,34 @@ mod tests {
             ] }"#,
         )
         .unwrap();
-        let page = page(&About { version: "0.1".to_owned() }, &[run]);
+        let page = page(&about(), &[run], "");
         assert!(page.contains("| The suite | hosted | 2 | 1 | 50.0 % | 1 |"), "{page}");
         assert!(page.contains("| a | 2 | 1 | 50.0 % | 1 | 1 | 0 |"), "{page}");
         assert!(page.contains("| `a/y` | no |"), "{page}");
+    }
+
+    #[test]
+    fn what_is_said_of_others_stays() {
+        let runs = |date: &str, platform: &str, whole: bool, result: &str| {
+            let text = format!(
+                r#"{{ "date": "{date}", "platform": "{platform}", "host": "Linux 6",
+                "suites": [{{ "name": "s", "title": "the suite", "version": "1", "whole": {whole} }}],
+                "records": [{{ "suite": "s", "area": "a", "name": "x", "native": "pass", "verdict": "{result}" }}] }}"#
+            );
+            [super::super::json::read(&text).unwrap()]
+        };
+        let first = page(&about(), &runs("2026-01-01", "hosted", true, "fail"), "");
+        let both = page(&about(), &runs("2026-01-02", "xen", false, "pass"), &first);
+        // Nothing new to say.
+        assert_eq!(page(&about(), &[], &both), both);
+        let last = page(&about(), &runs("2026-01-03", "hosted", false, "pass"), &both);
+        assert_eq!(last.matches("\n## The suite").count(), 2, "{last}");
+        assert!(last.contains("| The suite (a part) | hosted | 1 | 1 | 100.0 % | 0 |"), "{last}");
+        assert!(!last.contains("2026-01-01") && last.contains("2026-01-02"), "{last}");
+        assert!(!last.contains("not explained yet") && last.contains("in a [lab](lab.md)"), "{last}");
+    }
+
+    fn about() -> About {
+        About { version: "0.1".to_owned() }
     }
 }
