@@ -83,8 +83,8 @@ fn title(suite: &Ran) -> String {
 }
 
 fn row(run: &Results, suite: &Ran) -> String {
-    let Figures { native, here, again, .. } = run.figures(&suite.name);
-    let rate = run.figures(&suite.name).rate();
+    let figures = run.figures(&suite.name);
+    let (Figures { native, here, again, .. }, rate) = (figures, figures.rate());
     format!("| {} | {} | {native} | {here} | {rate:.1} % | {again} |\n", title(suite), run.platform)
 }
 
