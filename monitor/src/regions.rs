@@ -73,10 +73,10 @@ impl Memory {
         Ok((backing, map))
     }
 
-    fn of_file(&self, file: OwnedFd, writable: bool) -> Result<Backing, Errno> {
+    fn of_file(&self, file: OwnedFd, writable: bool, fixed: bool) -> Result<Backing, Errno> {
         match self {
             Memory::Host => Ok(Backing::File(file)),
-            Memory::Holder(holder) => Ok(Backing::Held(Pages::file(holder, file, writable)?)),
+            Memory::Holder(holder) => Ok(Backing::Held(Pages::file(holder, file, writable, fixed)?)),
         }
     }
 }
@@ -123,9 +123,15 @@ impl RegionTable {
     }
 
     /// Makes a file a region with one owner, the caller: a host file, opened as members may map it, or a memory file
-    /// that can change its size. The monitor never maps it.
-    pub fn add_file(&mut self, file: OwnedFd, size: u64, writable: bool) -> Result<RegionId, Errno> {
-        let backing = self.memory.of_file(file, writable)?;
+    /// that can change its size. The monitor never maps it. One that is `fixed` nobody in the family can write.
+    pub fn add_file(
+        &mut self,
+        file: OwnedFd,
+        size: u64,
+        writable: bool,
+        fixed: bool,
+    ) -> Result<RegionId, Errno> {
+        let backing = self.memory.of_file(file, writable, fixed)?;
         Ok(self.insert(backing, size, false))
     }
 

@@ -106,13 +106,20 @@ impl Grants {
 
     /// Asks for `count` pages from `first` on and maps them, each with one user; the frames, of which there is at least one.
     pub fn fetch(&mut self, first: Page, count: usize) -> Result<([u32; AROUND], usize), Bad> {
-        let args = [first.id, first.index, count.min(AROUND) as u64, first.writable.into()];
+        let mapped = self.fetch_once(first, count, false);
+        // The domain whose pages they were may be no more: the monitor has others then.
+        if mapped == Err(Bad::NoMemory) { self.fetch_once(first, count, true) } else { mapped }
+    }
+
+    fn fetch_once(&mut self, first: Page, count: usize, again: bool) -> Result<([u32; AROUND], usize), Bad> {
+        let count = count.min(AROUND);
+        let args = [first.id, first.index, count as u64, first.writable.into(), 0, again.into()];
         let got = door::ask(ASK_PAGES, &args);
         if got <= 0 {
             return Err(bad(got));
         }
         let mut list = [PageGrant::default(); AROUND];
-        let list = &mut list[..(got as usize).min(count).min(AROUND)];
+        let list = &mut list[..(got as usize).min(count)];
         for (i, grant) in list.iter_mut().enumerate() {
             *grant = door::get(i);
         }

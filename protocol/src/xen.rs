@@ -94,7 +94,8 @@ pub const ASK_READY: u32 = 1;
 /// Pages of a region: args = region id, first page, count, 1 if writable. ret = how many [`PageGrant`]s are in the data
 /// (at least 1, or -errno: ENOENT no such page, EACCES not allowed, ENOMEM). The member maps them; they stay valid until it
 /// gives them back. With a fifth argument that is not 0 nothing is granted: ret = how many pages (at most [`COPIES`]) have
-/// been copied to the door, from [`REQUEST_DATA`] on.
+/// been copied to the door, from [`REQUEST_DATA`] on. A sixth argument that is not 0: what was granted at the last question could
+/// not be mapped.
 pub const ASK_PAGES: u32 = 2;
 /// The member has unmapped these: args = count; data = [`PageGrant`]s.
 pub const ASK_GIVE_BACK: u32 = 3;

@@ -24,8 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let recipe = Recipe { config, max_pages, console: false, store: false, ..Recipe::default() };
         holder(&xen, &recipe)
     };
-    let (from, _from_grants) = make(0xf0)?;
-    let copied = make(0xf1).map_err(Into::into).and_then(|(to, _to_grants)| {
+    let from = make(0xf0)?;
+    let copied = make(0xf1).map_err(Into::into).and_then(|to| {
         let copied = populate(&xen, from).and_then(|()| {
             let start = Instant::now();
             populate(&xen, to)?;

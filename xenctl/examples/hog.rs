@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let paging_pool = Some(16 << 20);
     let max_pages = u64::from(u32::MAX);
     let recipe = Recipe { config, max_pages, paging_pool, console: false, store: false, ..Recipe::default() };
-    let (domain, _grants) = holder(&xen, &recipe)?;
+    let domain = holder(&xen, &recipe)?;
     let mut next = FIRST;
     let outcome = (|| {
         while xen.host_memory()?.free > left * MIB {

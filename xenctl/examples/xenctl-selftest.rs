@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use offshoot_xenctl::build::{self, Built, Image, Recipe};
 use offshoot_xenctl::names::{self, Identity};
-use offshoot_xenctl::{Access, DomId, EventChannels, ForeignMap, PAGE, Store, Xen, grant};
+use offshoot_xenctl::{Access, DomId, EventChannels, ForeignMap, GrantTable, PAGE, Store, Xen, grant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 type Test = fn(&Xen) -> Outcome;
@@ -188,7 +188,7 @@ fn conversation(xen: &Xen, built: &Built) -> Outcome {
 
 /// A window in which frames come and go, and frames given and taken.
 fn memory(xen: &Xen) -> Outcome {
-    let (domain, table) = build::holder(xen, &recipe(2))?;
+    let domain = build::holder(xen, &recipe(2))?;
     let outcome = (|| {
         let gfns: Vec<u64> = (0x1000..0x1400).collect();
         xen.populate(domain, &gfns, 0)?;
@@ -212,14 +212,14 @@ fn memory(xen: &Xen) -> Outcome {
         check(xen.depopulate(domain, &gfns, 0)? == gfns.len(), "frames could not be taken")?;
         check(xen.highest_gfn(domain)? >= 0x13ff, "the highest frame")
     })();
-    drop(table);
     xen.destroy(domain)?;
     outcome
 }
 
 /// Entries of a grant table: taken, in use, ended.
 fn grants(xen: &Xen) -> Outcome {
-    let (domain, mut table) = build::holder(xen, &recipe(3))?;
+    let domain = build::holder(xen, &recipe(3))?;
+    let mut table = GrantTable::open(xen, domain, u32::MAX)?;
     let outcome = (|| {
         xen.populate(domain, &[0x1000], 0)?;
         let one = table.grant(DomId::DOM0, 0x1000, Access::ReadOnly)?;
@@ -235,7 +235,6 @@ fn grants(xen: &Xen) -> Outcome {
         check(table.grant(DomId::DOM0, 0x1000, Access::ReadOnly).is_err(), "a full table gave an entry")?;
         check(table.end_all(most, 32_760), "the last entries cannot be ended")
     })();
-    drop(table);
     xen.destroy(domain)?;
     outcome
 }

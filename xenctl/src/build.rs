@@ -112,11 +112,11 @@ pub fn build(
 }
 
 /// Builds a domain that never runs and only owns memory: populate it with [`Xen::populate`], map it with [`ForeignMap`],
-/// and let others have it through the table that is given back.
-pub fn holder(xen: &Xen, recipe: &Recipe) -> Result<(DomId, GrantTable)> {
+/// and let others have it through its [`GrantTable`].
+pub fn holder(xen: &Xen, recipe: &Recipe) -> Result<DomId> {
     let domain = xen.create_domain(&recipe.config)?;
-    let table = limits(xen, domain, recipe).and_then(|()| open_table(xen, domain, recipe));
-    table.map(|table| (domain, table)).inspect_err(|_| drop(xen.destroy(domain)))
+    limits(xen, domain, recipe).inspect_err(|_| drop(xen.destroy(domain)))?;
+    Ok(domain)
 }
 
 /// Gives a domain frames of its image again that it has given back, sealed as they were. All or none.
@@ -137,7 +137,6 @@ pub fn restore(xen: &Xen, domain: DomId, image: &Image, frames: Range<u64>) -> R
 fn limits(xen: &Xen, domain: DomId, recipe: &Recipe) -> Result<()> {
     xen.set_max_vcpus(domain, recipe.config.max_vcpus)?;
     xen.set_max_pages(domain, recipe.max_pages)?;
-    xen.set_tsc_native(domain)?;
     match recipe.paging_pool {
         Some(bytes) => xen.set_paging_pool(domain, bytes),
         None => Ok(()),
@@ -150,6 +149,7 @@ fn open_table(xen: &Xen, domain: DomId, recipe: &Recipe) -> Result<GrantTable> {
 
 fn populate(xen: &Xen, domain: DomId, image: &Image, recipe: &Recipe) -> Result<Built> {
     limits(xen, domain, recipe)?;
+    xen.set_tsc_native(domain)?;
     let specials =
         [(true, START_INFO), (recipe.store, STORE_RING), (recipe.console, CONSOLE_RING), (true, IDENTITY)];
     let special: Vec<u64> = specials.into_iter().filter(|(wanted, _)| *wanted).map(|(_, gfn)| gfn).collect();

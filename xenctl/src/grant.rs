@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::entries::{BLOCK, Entries};
 use crate::foreign::map_grant_frames;
 use crate::hypercall::Xen;
 use crate::sys::Mapping;
@@ -15,6 +16,8 @@ use crate::{DomId, Error, PAGE, Result};
 const ENTRY: usize = 8;
 /// Entries of one frame of the table.
 pub const ENTRIES_PER_FRAME: usize = PAGE / ENTRY;
+/// Blocks of one frame: what is divided among processes that write one table.
+pub const BLOCKS_PER_FRAME: usize = ENTRIES_PER_FRAME / BLOCK;
 /// The first entries are for the console, xenstore and the like (GNTTAB_NR_RESERVED_ENTRIES).
 pub const RESERVED: u32 = 8;
 /// GNTTAB_RESERVED_CONSOLE: the console's ring.
@@ -40,38 +43,54 @@ pub enum Access {
     ReadWrite,
 }
 
+/// Who may write which blocks of a table that several processes write.
+pub trait Blocks: std::fmt::Debug {
+    /// A block that nobody had; none when all are somebody's.
+    fn claim(&self) -> Option<usize>;
+    /// A block that was claimed, and was not written to, is nobody's again.
+    fn release(&self, block: usize);
+}
+
 /// The grant table of a domain.
 #[derive(Debug)]
 pub struct GrantTable {
     xen: Xen,
     domain: DomId,
     max_frames: usize,
-    frames: Vec<Mapping>,
-    /// One bit per entry of the mapped frames: taken.
-    taken: Vec<u64>,
+    frames: Vec<Option<Mapping>>,
+    entries: Entries,
+    /// Where others write entries too: what divides them.
+    blocks: Option<Box<dyn Blocks>>,
     /// Entries that were ended while someone had them mapped.
     stuck: Vec<GrantRef>,
-    /// Where the next search begins.
-    hint: usize,
-    in_use: usize,
 }
 
 impl GrantTable {
     /// Opens a domain's table. It grows frame by frame up to `max_frames`, or to what the domain was created with.
     pub fn open(xen: &Xen, domain: DomId, max_frames: u32) -> Result<GrantTable> {
-        let mut table = GrantTable {
-            xen: xen.clone(),
-            domain,
-            max_frames: max_frames as usize,
-            frames: Vec::new(),
-            taken: Vec::new(),
-            stuck: Vec::new(),
-            hint: 0,
-            in_use: 0,
-        };
+        let mut table = GrantTable::empty(xen, domain, max_frames as usize, None);
         table.grow()?;
-        table.taken[0] |= (1 << RESERVED) - 1;
         Ok(table)
+    }
+
+    /// Opens a domain's table of which other processes write other blocks.
+    pub fn shared(xen: &Xen, domain: DomId, blocks: Box<dyn Blocks>) -> GrantTable {
+        GrantTable::empty(xen, domain, usize::MAX, Some(blocks))
+    }
+
+    fn empty(xen: &Xen, domain: DomId, max_frames: usize, blocks: Option<Box<dyn Blocks>>) -> GrantTable {
+        let (frames, entries, stuck) = (Vec::new(), Entries::default(), Vec::new());
+        GrantTable { xen: xen.clone(), domain, max_frames, frames, entries, blocks, stuck }
+    }
+
+    /// Ends what a process that is no more has given of a domain's table by entries of this block. False if someone still has
+    /// a page of them mapped.
+    pub fn clear(xen: &Xen, domain: DomId, block: usize) -> Result<bool> {
+        let mut table = GrantTable::empty(xen, domain, usize::MAX, None);
+        table.reach(block / BLOCKS_PER_FRAME)?;
+        let entries = block * BLOCK..(block + 1) * BLOCK;
+        let ended = |index: &usize| *index < RESERVED as usize || table.try_end(GrantRef(*index as u32));
+        Ok(entries.filter(|index| !ended(index)).count() == 0)
     }
 
     /// The domain whose table this is.
@@ -81,12 +100,12 @@ impl GrantTable {
 
     /// How many entries are in use, those that are [stuck](GrantTable::collect) included.
     pub fn in_use(&self) -> usize {
-        self.in_use
+        self.entries.in_use()
     }
 
     /// Whether so many more grants can be given; the table grows for them.
     pub fn has_room(&mut self, count: usize) -> bool {
-        while self.taken.len() * 64 - (RESERVED as usize) < self.in_use + count {
+        while self.entries.free() < count {
             if self.grow().is_err() {
                 return false;
             }
@@ -124,6 +143,8 @@ impl GrantTable {
         let ended = self.try_end(reference);
         if !ended {
             self.stuck.push(reference);
+        } else if reference.0 >= RESERVED {
+            self.entries.release(reference.0 as usize);
         }
         ended
     }
@@ -136,8 +157,9 @@ impl GrantTable {
 
     /// Tries again what could not be ended. Gives how many are still mapped by someone.
     pub fn collect(&mut self) -> usize {
-        let stuck = std::mem::take(&mut self.stuck);
-        self.stuck = stuck.into_iter().filter(|reference| !self.try_end(*reference)).collect();
+        for reference in std::mem::take(&mut self.stuck) {
+            self.end(reference);
+        }
         self.stuck.len()
     }
 
@@ -146,7 +168,7 @@ impl GrantTable {
         self.flags(reference.0 as usize).load(Ordering::Acquire) & IN_USE != 0
     }
 
-    fn try_end(&mut self, reference: GrantRef) -> bool {
+    fn try_end(&self, reference: GrantRef) -> bool {
         let index = reference.0 as usize;
         let flags = self.flags(index);
         let mut now = flags.load(Ordering::Acquire);
@@ -158,11 +180,6 @@ impl GrantTable {
                 Ok(_) => break,
                 Err(other) => now = other,
             }
-        }
-        let (word, bit) = (index / 64, 1 << (index % 64));
-        if index >= RESERVED as usize && self.taken[word] & bit != 0 {
-            self.taken[word] &= !bit;
-            self.in_use -= 1;
         }
         true
     }
@@ -176,47 +193,49 @@ impl GrantTable {
     /// Finds a run of free entries and takes it.
     fn take(&mut self, count: usize) -> Result<usize> {
         loop {
-            let end = self.taken.len() * 64;
-            let found = self.find(self.hint, end, count).or_else(|| self.find(0, end, count));
-            if let Some(first) = found {
-                for index in first..first + count {
-                    self.taken[index / 64] |= 1 << (index % 64);
-                }
-                self.hint = first + count;
-                self.in_use += count;
+            if let Some(first) = self.entries.take(count) {
                 return Ok(first);
             }
             self.grow()?;
         }
     }
 
-    /// The first run of `count` free entries in a range.
-    fn find(&self, from: usize, to: usize, count: usize) -> Option<usize> {
-        let (mut first, mut index) = (from, from);
-        while index - first < count {
-            if index >= to {
-                return None;
+    /// More entries: a further frame of them, or, where others have their own, a further block.
+    fn grow(&mut self) -> Result<()> {
+        const FULL: Error = Error::Full("the grant table is full (gnttab_max_frames)");
+        let Some(blocks) = &self.blocks else {
+            let frame = self.frames.len();
+            if frame >= self.max_frames {
+                return Err(FULL);
             }
-            if index.is_multiple_of(64) && self.taken[index / 64] == u64::MAX {
-                index += 64;
-                first = index;
-            } else if self.taken[index / 64] & 1 << (index % 64) != 0 {
-                index += 1;
-                first = index;
-            } else {
-                index += 1;
+            self.reach(frame)?;
+            let first = frame * BLOCKS_PER_FRAME;
+            (first..first + BLOCKS_PER_FRAME).for_each(|block| self.add(block));
+            return Ok(());
+        };
+        let block = blocks.claim().ok_or(FULL)?;
+        if let Err(error) = self.reach(block / BLOCKS_PER_FRAME) {
+            if let Some(blocks) = &self.blocks {
+                blocks.release(block);
             }
+            return Err(error);
         }
-        Some(first)
+        self.add(block);
+        Ok(())
     }
 
-    fn grow(&mut self) -> Result<()> {
-        if self.frames.len() >= self.max_frames {
-            return Err(Error::Full("the grant table is full (gnttab_max_frames)"));
+    fn add(&mut self, block: usize) {
+        self.entries.open(block, if block == 0 { RESERVED } else { 0 });
+    }
+
+    /// Maps a frame of the table, if it is not yet; Xen makes those that there are none of.
+    fn reach(&mut self, frame: usize) -> Result<()> {
+        if self.frames.get(frame).is_none_or(Option::is_none) {
+            let mapping = map_grant_frames(&self.xen, self.domain, frame as u32, 1)?;
+            let len = self.frames.len().max(frame + 1);
+            self.frames.resize_with(len, || None);
+            self.frames[frame] = Some(mapping);
         }
-        let frame = map_grant_frames(&self.xen, self.domain, self.frames.len() as u32, 1)?;
-        self.frames.push(frame);
-        self.taken.resize(self.frames.len() * ENTRIES_PER_FRAME / 64, 0);
         Ok(())
     }
 
@@ -227,7 +246,8 @@ impl GrantTable {
 
     /// One of the two words of an entry.
     fn word(&self, index: usize, word: usize) -> &AtomicU32 {
-        let frame = &self.frames[index / ENTRIES_PER_FRAME];
+        let frame =
+            self.frames[index / ENTRIES_PER_FRAME].as_ref().expect("a frame of which entries were given");
         let offset = index % ENTRIES_PER_FRAME * ENTRY + word * 4;
         // SAFETY: a frame is a page, in which the offset lies, aligned to 4; the domain may write its table at any time,
         // and atomics allow for that.

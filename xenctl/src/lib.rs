@@ -45,6 +45,7 @@
 pub mod build;
 mod control;
 pub mod domain;
+mod entries;
 mod error;
 pub mod event;
 pub mod foreign;
@@ -59,13 +60,14 @@ pub mod policy;
 pub mod registers;
 pub mod store;
 mod sys;
+mod turns;
 mod wire;
 
 pub use domain::{DomId, DomainConfig, DomainInfo};
 pub use error::{Error, Result};
 pub use event::EventChannels;
 pub use foreign::ForeignMap;
-pub use grant::{Access, GrantRef, GrantTable};
+pub use grant::{Access, Blocks, GrantRef, GrantTable};
 pub use hypercall::Xen;
 pub use store::Store;
 

@@ -20,6 +20,8 @@ pub struct HostFile {
     pub fd: OwnedFd,
     /// The descriptor allows writing.
     writable: bool,
+    /// Nobody in the family can write the file.
+    fixed: bool,
     regions: [Cell<Option<RegionId>>; 2],
     spent: Rc<RefCell<Spent>>,
 }
@@ -27,12 +29,12 @@ pub struct HostFile {
 impl HostFile {
     /// A memory file.
     pub fn memory(fd: OwnedFd, spent: Rc<RefCell<Spent>>) -> Self {
-        Self { fd, writable: true, regions: Default::default(), spent }
+        Self { fd, writable: true, fixed: false, regions: Default::default(), spent }
     }
 
-    /// A file of a host directory.
-    pub fn host(fd: OwnedFd, writable: bool, spent: Rc<RefCell<Spent>>) -> Self {
-        Self { fd, writable, regions: Default::default(), spent }
+    /// A file of a host directory. In one that is `fixed` the family writes nothing.
+    pub fn host(fd: OwnedFd, writable: bool, fixed: bool, spent: Rc<RefCell<Spent>>) -> Self {
+        Self { fd, writable, fixed, regions: Default::default(), spent }
     }
 
     /// True when some process can have the pages mapped for writing. A member whose processes have all ended keeps its
@@ -58,7 +60,7 @@ impl HostFile {
             let path = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
             open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(errno)?
         };
-        let id = regions.add_file(fd, size, write)?;
+        let id = regions.add_file(fd, size, write, self.fixed)?;
         cell.set(Some(id));
         Ok(id)
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::door::Door;
-use super::holder::Granted;
+use super::grantor::Granted;
 use super::hyper::Grants;
 use super::pages::Pages;
 use super::touches::{Told, Touches};
@@ -44,7 +44,7 @@ pub struct Domain {
     pub grants: Box<dyn Grants>,
     /// Ended references of that table which somebody still has mapped.
     pub stuck: Vec<u32>,
-    /// What it has of the holder.
+    /// What it has of the holder, and of the common one.
     pub granted: Granted,
     /// References that it has of ancestors until its next request: (ancestor, reference).
     pub copying: Vec<(u32, u32)>,

@@ -1,7 +1,6 @@
 //! A member's door as the monitor sees it. Everything that is read here may be a lie, and may change while it is read:
 //! each field is read once and checked afterwards.
 
-use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
@@ -12,8 +11,8 @@ use protocol::xen::{
 };
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::window::Window;
-use crate::mapping::{Mapped, Pages};
+use super::window::{Whole, Window};
+use crate::mapping::Mapped;
 
 /// The door of one domain.
 pub struct Door {
@@ -26,19 +25,6 @@ pub struct Door {
 pub struct Asked {
     pub op: u32,
     pub args: [u64; 6],
-}
-
-/// A window that is mapped from end to end.
-struct Whole(Rc<dyn Window>);
-
-impl Pages for Whole {
-    fn base(&self) -> NonNull<u8> {
-        self.0.base()
-    }
-    fn size(&self) -> usize {
-        self.0.len()
-    }
-    fn need(&self, _off: usize, _len: usize) {}
 }
 
 /// Where the state word of an exchange is.

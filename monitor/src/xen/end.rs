@@ -6,6 +6,7 @@ use abi::signal::{SIGABRT, SIGKILL};
 use protocol::xen::{NOTICE_CLOSE, NOTICE_CUT, NOTICE_DROPPED, NOTICE_PULLED};
 
 use super::domain::{Domain, Role};
+use super::file_pages;
 use super::host::Host;
 use super::tokens::Dropped;
 use crate::backend::{Ended, Place};
@@ -40,7 +41,7 @@ impl Host {
         if self.tokens.is_wanted(id) && self.hyper.pause(id).is_ok() {
             if let Some(domain) = self.domains.get_mut(&id) {
                 domain.role = Role::Ancestor;
-                self.holder.end_all(&mut domain.granted);
+                domain.granted.end_all();
                 self.ports.forget(domain.port);
             }
             self.renames.push_back((id, format!("{}.ancestor-{id}", self.name)));
@@ -156,7 +157,8 @@ impl Host {
         self.tokens.lost(id);
         self.hyper.destroy(id);
         // Its mappings are gone now, so what it had of the holder is free.
-        self.holder.end_all(&mut domain.granted);
+        domain.granted.end_all();
+        self.holder.collect();
     }
 
     /// The clone that was to be in this slot will never be.
@@ -195,6 +197,9 @@ impl Host {
         let Ok(list) = self.hyper.list() else { return self.broken };
         let find = |id: u32| list.iter().find(|s| s.domain == id && !s.dying);
         self.broken |= find(self.holder.domain()).is_none();
+        if self.holder.commons().is_some_and(|commons| find(commons.domain()).is_none()) {
+            self.commons_lost();
+        }
         let ids: Vec<u32> = self.domains.keys().copied().collect();
         for id in ids {
             match find(id).map(|s| s.shutdown) {
@@ -207,6 +212,23 @@ impl Host {
         }
         self.check();
         self.broken
+    }
+
+    /// A member could not map what it was given: perhaps the common holder is gone.
+    pub(super) fn look_for_commons(&mut self) {
+        if self.holder.commons().is_some_and(|commons| !self.hyper.lives(commons.domain())) {
+            self.commons_lost();
+        }
+    }
+
+    /// An operator took the common holder away: the family goes on with pages of its own.
+    fn commons_lost(&mut self) {
+        let Some(commons) = self.holder.commons().cloned() else { return };
+        commons.is_lost();
+        file_pages::leave_commons();
+        for domain in self.domains.values_mut() {
+            domain.granted.forget(commons.domain());
+        }
     }
 
     /// The kernel of a domain crashed, or the CPU gave up on it.

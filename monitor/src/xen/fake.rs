@@ -12,12 +12,15 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
 use super::fake_window::FakeWindow;
-use super::hyper::{Built, Grants, Hypervisor, Status};
+use super::hyper::{Blocks, Built, Grants, Hypervisor, Status};
 use super::pages::PAGE;
 use super::window::Window;
 
 /// Frames of a domain's file.
-const FRAMES: u64 = 1 << 20;
+const FRAMES: u64 = 1 << 24;
+
+/// Entries of a block of a table.
+const BLOCK: usize = 64;
 
 /// Frames of a member's image that it may not write to.
 pub const CODE: Range<u64> = 0x100..0x118;
@@ -26,6 +29,8 @@ pub const CODE: Range<u64> = 0x100..0x118;
 pub struct FakeDomain {
     pub(super) memory: OwnedFd,
     pub populated: BTreeSet<u64>,
+    /// Pages for the tables of its frames.
+    pool: u32,
     /// Grant entries: to whom, which frame, writable.
     pub entries: BTreeMap<u32, (u32, u64, bool)>,
     /// Entries that their user has mapped.
@@ -45,6 +50,13 @@ struct State {
     rung: Vec<u32>,
     /// Ports made so far for others to bind to.
     ports: u32,
+    /// The common holder, and who made it.
+    common: Option<(u32, u64)>,
+    /// Somebody has what all monitors change.
+    locked: bool,
+    /// The monitor that asks, and those that are no more.
+    monitor: u64,
+    dead: BTreeSet<u64>,
 }
 
 /// The hypervisor; clones are the same one.
@@ -58,7 +70,8 @@ impl Fake {
     /// Without domains.
     pub fn new() -> Self {
         let event = eventfd(0, EventfdFlags::NONBLOCK).expect("an eventfd");
-        Self { state: Rc::default(), event: Rc::new(event) }
+        let state = State { monitor: 1, ..State::default() };
+        Self { state: Rc::new(RefCell::new(state)), event: Rc::new(event) }
     }
 
     /// Looks at a domain.
@@ -86,6 +99,21 @@ impl Fake {
         std::mem::take(&mut self.state.borrow_mut().rung)
     }
 
+    /// Another monitor asks from here on.
+    pub fn set_monitor(&self, name: u64) {
+        self.state.borrow_mut().monitor = name;
+    }
+
+    /// Another monitor has the lock.
+    pub fn set_locked(&self, locked: bool) {
+        self.state.borrow_mut().locked = locked;
+    }
+
+    /// A monitor was killed.
+    pub fn kill_monitor(&self, name: u64) {
+        self.state.borrow_mut().dead.insert(name);
+    }
+
     /// An operator's `xl destroy`.
     pub fn vanish(&self, domain: u32) {
         self.destroy(domain);
@@ -99,6 +127,7 @@ impl Fake {
         let domain = FakeDomain {
             memory,
             populated: BTreeSet::new(),
+            pool: 256,
             entries: BTreeMap::new(),
             mapped: BTreeSet::new(),
             paused: true,
@@ -109,43 +138,72 @@ impl Fake {
         id
     }
 
-    fn table(&self, domain: u32) -> Box<dyn Grants> {
-        Box::new(FakeGrants { fake: self.clone(), domain })
+    fn table(&self, domain: u32, blocks: Option<Box<dyn Blocks>>) -> Box<dyn Grants> {
+        Box::new(FakeGrants { fake: self.clone(), domain, blocks, ours: Vec::new(), given: BTreeSet::new() })
     }
 }
 
 struct FakeGrants {
     fake: Fake,
     domain: u32,
+    /// Where others write the table too, and which blocks are ours then.
+    blocks: Option<Box<dyn Blocks>>,
+    ours: Vec<usize>,
+    given: BTreeSet<u32>,
+}
+
+impl FakeGrants {
+    /// The first of so many free entries in a row; none when the table is full, which is then as long as `most`.
+    fn find(&self, count: u32, most: usize) -> Option<u32> {
+        let there = |gref: u32| self.fake.with(self.domain, |d| d.entries.contains_key(&gref));
+        let free = |gref: &u32| *gref >= 8 && there(*gref) == Some(false);
+        let fits = |first: &u32| (*first..*first + count).all(|gref| free(&gref));
+        if self.blocks.is_none() {
+            return (self.given.len() + count as usize <= most).then(|| (8..).find(fits)).flatten();
+        }
+        let entries = self.ours.iter().flat_map(|block| (block * BLOCK) as u32..((block + 1) * BLOCK) as u32);
+        entries.filter(|gref| (*gref as usize) < most).find(fits)
+    }
 }
 
 impl Grants for FakeGrants {
     fn grant(&mut self, to: u32, gfns: &[u64], writable: bool) -> Result<u32, Errno> {
-        let mut state = self.fake.state.borrow_mut();
-        let most = state.table.unwrap_or(1 << 15);
-        let d = state.domains.get_mut(&self.domain).ok_or(Errno::ESRCH)?;
-        if d.entries.len() + gfns.len() > most {
-            return Err(Errno::ENOSPC);
-        }
+        let most = self.fake.state.borrow().table.unwrap_or(1 << 15);
         let count = gfns.len() as u32;
-        let free = |first: u32| (first..first + count).all(|gref| !d.entries.contains_key(&gref));
-        let first = (8..).find(|first| free(*first)).ok_or(Errno::ENOSPC)?;
-        for (gref, gfn) in (first..).zip(gfns) {
-            d.entries.insert(gref, (to, *gfn, writable));
-        }
+        let first = loop {
+            if let Some(first) = self.find(count, most) {
+                break first;
+            }
+            let block = self.blocks.as_ref().and_then(|blocks| blocks.claim()).ok_or(Errno::ENOSPC)?;
+            if block * BLOCK >= most {
+                self.blocks.iter().for_each(|blocks| blocks.release(block));
+                return Err(Errno::ENOSPC);
+            }
+            self.ours.push(block);
+        };
+        self.given.extend(first..first + count);
+        let entry = |d: &mut FakeDomain| {
+            d.entries.extend((first..).zip(gfns).map(|(gref, gfn)| (gref, (to, *gfn, writable))));
+        };
+        self.fake.with(self.domain, entry).ok_or(Errno::ESRCH)?;
         Ok(first)
     }
     fn end(&mut self, gref: u32) -> bool {
-        self.fake
+        let ended = self
+            .fake
             .with(self.domain, |d| !d.mapped.contains(&gref) && d.entries.remove(&gref).is_some())
-            .unwrap_or(true)
+            .unwrap_or(true);
+        if ended {
+            self.given.remove(&gref);
+        }
+        ended
     }
     fn has_room(&mut self, count: usize) -> bool {
         let most = self.fake.state.borrow().table.unwrap_or(1 << 15);
-        self.in_use() + count <= most
+        self.given.len() + count <= most
     }
     fn in_use(&self) -> usize {
-        self.fake.with(self.domain, |d| d.entries.len()).unwrap_or(0)
+        self.given.len()
     }
     fn is_mapped(&self, gref: u32) -> bool {
         self.fake.with(self.domain, |d| d.mapped.contains(&gref)).unwrap_or(false)
@@ -153,9 +211,45 @@ impl Grants for FakeGrants {
 }
 
 impl Hypervisor for Fake {
-    fn create_holder(&self, _max: u64) -> Result<(u32, Box<dyn Grants>), Errno> {
+    fn create_holder(&self, _max: u64, common: bool) -> Result<u32, Errno> {
         let id = self.create();
-        Ok((id, self.table(id)))
+        if common {
+            let maker = self.monitor();
+            self.state.borrow_mut().common = Some((id, maker));
+        }
+        Ok(id)
+    }
+    fn holder_table(&self, domain: u32) -> Result<Box<dyn Grants>, Errno> {
+        Ok(self.table(domain, None))
+    }
+    fn common_holder(&self) -> Option<(u32, u64)> {
+        let state = self.state.borrow();
+        state.common.filter(|(id, _)| state.domains.contains_key(id))
+    }
+    fn common_table(&self, domain: u32, blocks: Box<dyn Blocks>) -> Box<dyn Grants> {
+        self.table(domain, Some(blocks))
+    }
+    fn clear_block(&self, domain: u32, block: usize) -> bool {
+        let entries = (block * BLOCK) as u32..((block + 1) * BLOCK) as u32;
+        self.with(domain, |d| {
+            d.entries.retain(|gref, _| !entries.contains(gref) || d.mapped.contains(gref));
+            d.entries.range(entries).next().is_none()
+        })
+        .unwrap_or(true)
+    }
+    fn locked(&self, f: &mut dyn FnMut()) -> bool {
+        let free = !std::mem::replace(&mut self.state.borrow_mut().locked, true);
+        if free {
+            f();
+            self.state.borrow_mut().locked = false;
+        }
+        free
+    }
+    fn monitor(&self) -> u64 {
+        self.state.borrow().monitor
+    }
+    fn is_monitor(&self, name: u64) -> bool {
+        !self.state.borrow().dead.contains(&name)
     }
     fn build(&self, _max: u64) -> Result<Built, Errno> {
         let id = self.create();
@@ -163,7 +257,7 @@ impl Hypervisor for Fake {
         self.populate(id, &gfns)?;
         let door = FakeWindow::new(self, DOOR_PAGES);
         door.map(0, id, &gfns)?;
-        let grants = self.table(id);
+        let grants = self.table(id, None);
         Ok(Built { domain: id, port: 1, door: Rc::new(door), grants, first_free_gfn: 0x200 })
     }
     fn tidy(&self) -> bool {
@@ -217,6 +311,9 @@ impl Hypervisor for Fake {
             *budget -= gfns.len() as u64;
         }
         let d = state.domains.get_mut(&domain).ok_or(Errno::ESRCH)?;
+        if d.populated.len() / 512 >= d.pool as usize {
+            return Err(Errno::ENOMEM);
+        }
         for gfn in gfns {
             assert!(*gfn < FRAMES && d.populated.insert(*gfn), "populated twice, or too high");
         }
@@ -242,8 +339,8 @@ impl Hypervisor for Fake {
         self.depopulate(domain, &gfns);
         self.populate(domain, &gfns)
     }
-    fn set_pool(&self, _domain: u32, _pages: u32) -> Result<(), Errno> {
-        Ok(())
+    fn set_pool(&self, domain: u32, pages: u32) -> Result<(), Errno> {
+        self.with(domain, |d| d.pool = pages).ok_or(Errno::ESRCH)
     }
     fn unbound(&self, domain: u32, _to: u32) -> Result<u32, Errno> {
         let mut state = self.state.borrow_mut();

@@ -1,15 +1,18 @@
 //! Pages of files: filled from the file at the first touch, one copy for the whole family, written back when members
-//! could write them. The monitor's own reads and writes of such a file are kept coherent with them.
+//! could write them. The monitor's own reads and writes of such a file are kept coherent with them. Of a file that the family
+//! cannot write the pages are the commons', one copy for all families.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::{Rc, Weak};
 
 use abi::Errno;
-use rustix::fs::fstat;
+use rustix::fs::{Stat, fstat};
 use rustix::io::{pread, pwrite};
 
+use super::common_file::CommonFile;
 use super::holder::{Frame, Holder};
 use super::pages::PAGE;
 use super::window::{Window, fetch, read_file, store};
@@ -34,6 +37,8 @@ pub struct FilePages {
     /// Open for writing as soon as somebody maps it so.
     file: RefCell<OwnedFd>,
     windows: RefCell<BTreeMap<u64, Rc<dyn Window>>>,
+    /// Where pages are first looked for, if the family cannot write the file.
+    common: RefCell<Option<CommonFile>>,
     pages: RefCell<BTreeMap<u64, Page>>,
     /// Modification time and size when the pages were last known to be the file's.
     seen: Cell<(i64, u64, u64)>,
@@ -70,6 +75,13 @@ pub fn take_cut() -> Vec<Rc<FilePages>> {
     CUT.take()
 }
 
+/// The commons are gone: members are to let go of what they have of them.
+pub fn leave_commons() {
+    let all: Vec<Rc<FilePages>> =
+        FILES.with_borrow(|files| files.values().filter_map(Weak::upgrade).collect());
+    all.iter().for_each(FilePages::leave_common);
+}
+
 fn find(file: impl AsFd) -> Option<Rc<FilePages>> {
     FILES.with_borrow(|files| {
         if files.is_empty() {
@@ -81,8 +93,8 @@ fn find(file: impl AsFd) -> Option<Rc<FilePages>> {
 }
 
 impl FilePages {
-    /// The pages of an open file, as it is now.
-    pub fn of(holder: &Rc<Holder>, file: OwnedFd, writable: bool) -> Result<Rc<Self>, Errno> {
+    /// The pages of an open file, as it is now. One that is `fixed` nobody in the family can write.
+    pub fn of(holder: &Rc<Holder>, file: OwnedFd, writable: bool, fixed: bool) -> Result<Rc<Self>, Errno> {
         let stat = fstat(&file).map_err(errno)?;
         let key = (stat.st_dev, stat.st_ino);
         if let Some(known) = FILES.with_borrow(|files| files.get(&key).and_then(Weak::upgrade)) {
@@ -90,6 +102,7 @@ impl FilePages {
                 *known.file.borrow_mut() = file;
             }
             known.revalidate(&stat);
+            known.enter_common(&stat, fixed);
             return Ok(known);
         }
         let new = Rc::new(Self {
@@ -97,11 +110,50 @@ impl FilePages {
             key,
             file: RefCell::new(file),
             windows: RefCell::default(),
+            common: RefCell::default(),
             pages: RefCell::default(),
             seen: Cell::new(state(&stat)),
         });
         FILES.with_borrow_mut(|files| files.insert(key, Rc::downgrade(&new)));
+        new.enter_common(&stat, fixed);
         Ok(new)
+    }
+
+    /// From here on the pages are the commons' if they can be.
+    fn enter_common(self: &Rc<Self>, stat: &Stat, fixed: bool) {
+        if self.common.borrow().as_ref().is_some_and(|common| fixed && common.is(stat)) {
+            return;
+        }
+        self.leave_common();
+        if fixed && let Some(commons) = self.holder.commons() {
+            *self.common.borrow_mut() = CommonFile::of(commons, stat);
+        }
+    }
+
+    /// From here on they are the family's own. Who has any of the commons is told to let go of it.
+    fn leave_common(self: &Rc<Self>) {
+        let mut pages = self.pages.borrow_mut();
+        let known = pages.len();
+        pages.retain(|_, p| !p.frame.is_common());
+        if pages.len() != known {
+            self.tell_cut();
+        }
+        drop(pages);
+        self.common.take();
+    }
+
+    /// Pages of a run that are not known yet, as far as the commons have them or take them.
+    fn take_common(self: &Rc<Self>, pages: Range<u64>) {
+        let mut common = self.common.borrow_mut();
+        let Some(file) = &mut *common else { return };
+        // What is not found is the family's own.
+        match file.frames(self.file.borrow().as_fd(), pages) {
+            Ok(found) => {
+                let found = found.into_iter().map(|(n, frame)| (n, Page { frame, written: false }));
+                self.pages.borrow_mut().extend(found);
+            }
+            Err(_) => *common = None,
+        }
     }
 
     /// How many pages the file has.
@@ -111,11 +163,25 @@ impl FilePages {
     }
 
     /// The frame of a page, which the file has.
-    pub fn frame(&self, page: u64, write: bool) -> Result<Rc<Frame>, Errno> {
-        if let Some(p) = self.pages.borrow_mut().get_mut(&page) {
-            p.written |= write;
-            return Ok(p.frame.clone());
+    pub fn frame(self: &Rc<Self>, page: u64, write: bool) -> Result<Rc<Frame>, Errno> {
+        if let Some(frame) = self.known(page, write) {
+            return Ok(frame);
         }
+        if !write {
+            self.take_common(page..page + 1);
+        }
+        self.known(page, write).map_or_else(|| self.own(page, write), Ok)
+    }
+
+    fn known(&self, page: u64, write: bool) -> Option<Rc<Frame>> {
+        let mut pages = self.pages.borrow_mut();
+        let p = pages.get_mut(&page).filter(|p| !write || !p.frame.is_common())?;
+        p.written |= write;
+        Some(p.frame.clone())
+    }
+
+    /// The frame of a page that is to be the family's own.
+    pub fn own(&self, page: u64, write: bool) -> Result<Rc<Frame>, Errno> {
         let frame = self.holder.frame()?;
         self.take_in(page, vec![frame.clone()], write)?;
         Ok(frame)
@@ -123,11 +189,19 @@ impl FilePages {
 
     /// Makes pages ready that the file has and [`FilePages::frame`] is asked for next: those in a row are mapped and read
     /// together. Where it fails, `frame` meets the reason.
-    pub fn bring(&self, pages: std::ops::Range<u64>) {
+    pub fn bring(self: &Rc<Self>, pages: Range<u64>) {
+        let missing = |page: &u64| !self.pages.borrow().contains_key(page);
         let mut at = pages.start;
         while at < pages.end {
+            let count = (at..pages.end).take_while(missing).count() as u64;
+            if count > 0 {
+                self.take_common(at..at + count);
+            }
+            at += count.max(1);
+        }
+        at = pages.start;
+        while at < pages.end {
             let end = pages.end.min((at / CHUNK + 1) * CHUNK);
-            let missing = |page: &u64| !self.pages.borrow().contains_key(page);
             let count = (at..end).take_while(missing).count() as u64;
             if count > 1 {
                 let frames: Result<Vec<_>, _> = (0..count).map(|_| self.holder.frame()).collect();
@@ -184,6 +258,7 @@ impl FilePages {
 
     /// Reads pages anew that hold any of these bytes; those behind the file's end go.
     fn refresh(self: &Rc<Self>, off: u64, len: u64) {
+        self.leave_common();
         self.cut();
         let known: Vec<u64> = self.pages.borrow().range(touched(off, len)).map(|(n, _)| *n).collect();
         for page in known {
@@ -206,6 +281,10 @@ impl FilePages {
                 let _ = window.unmap((page % CHUNK) as usize, 1);
             }
         }
+        self.tell_cut();
+    }
+
+    fn tell_cut(self: &Rc<Self>) {
         CUT.with_borrow_mut(|cut| {
             if !cut.iter().any(|known| Rc::ptr_eq(known, self)) {
                 cut.push(self.clone());
@@ -214,7 +293,7 @@ impl FilePages {
     }
 
     /// Takes over what others on the host changed in the file since it was looked at.
-    fn revalidate(self: &Rc<Self>, now: &rustix::fs::Stat) {
+    fn revalidate(self: &Rc<Self>, now: &Stat) {
         if state(now) != self.seen.get() {
             // What cannot be written back now is tried again later.
             let _ = self.flush(0, u64::MAX);
@@ -253,13 +332,13 @@ impl FilePages {
         let mut done = 0;
         while done < count {
             let page = first + done as u64;
-            if self.pages.borrow().contains_key(&page) {
+            let own = |page: u64| self.pages.borrow().get(&page).is_some_and(|p| !p.frame.is_common());
+            if own(page) {
                 store(to, at + done, &fetch(&*self.window(page / CHUNK)?, (page % CHUNK) as usize));
                 done += 1;
                 continue;
             }
-            let pages = self.pages.borrow();
-            let run = (done..count).take_while(|i| !pages.contains_key(&(first + *i as u64))).count();
+            let run = (done..count).take_while(|i| !own(first + *i as u64)).count();
             self.read(to, at + done, page, run)?;
             done += run;
         }
@@ -288,12 +367,12 @@ impl Drop for FilePages {
     }
 }
 
-fn state(stat: &rustix::fs::Stat) -> (i64, u64, u64) {
+fn state(stat: &Stat) -> (i64, u64, u64) {
     (stat.st_mtime, stat.st_mtime_nsec, stat.st_size as u64)
 }
 
 /// Numbers of the pages that hold bytes of the range.
-fn touched(off: u64, len: u64) -> std::ops::Range<u64> {
+fn touched(off: u64, len: u64) -> Range<u64> {
     let end = off.saturating_add(len);
     off / PAGE as u64..end.div_ceil(PAGE as u64)
 }

@@ -1,13 +1,15 @@
-//! The holder: a domain that never runs and owns the pages of all regions of a family. Its frames come and go page by
-//! page.
+//! The holder: a domain that never runs and owns the pages of a family's regions. Its frames come and go page by page. Pages of
+//! files that the family cannot write are the common holder's ([`super::commons`]).
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use abi::Errno;
 
-use super::hyper::{Grants, Hypervisor};
+use super::commons::{self, Chunk, Commons, Entered};
+use super::grantor::Grantor;
+use super::hyper::Hypervisor;
+use super::register::Register;
 
 /// Frames that are kept for the next page, so that short-lived regions cost no hypercall.
 const SPARE: usize = 64;
@@ -15,55 +17,54 @@ const SPARE: usize = 64;
 const BATCH: u64 = 16;
 /// References that must be free before a member is made: twice what an ordinary one has of pages of regions.
 pub(super) const MEMBER_GRANTS: usize = 192;
+/// Pages that Xen has for the tables of a domain's frames at first, and how many more are asked for.
+const POOL: u32 = 256;
+/// Frames that one of these tables is for, and tables of others than the frames of regions.
+const FRAMES_OF_A_TABLE: u64 = 512;
+const OTHER_TABLES: u64 = 128;
 /// The first frame used; lower ones mean something to a PC.
-const FIRST_GFN: u64 = 0x200;
+pub(super) const FIRST_GFN: u64 = 0x200;
 
 /// The holder domain.
 pub struct Holder {
     hyper: Rc<dyn Hypervisor>,
-    domain: u32,
+    grantor: Rc<Grantor>,
+    commons: Option<Rc<Commons>>,
     state: RefCell<State>,
 }
 
 struct State {
-    grants: Box<dyn Grants>,
     /// Frames that have memory and no use.
     spare: Vec<u64>,
     /// Frame numbers below `next` that have no memory.
     holes: Vec<u64>,
     next: u64,
-    /// Ended, but still mapped by their users: the frames stay.
-    stuck: Vec<(u32, Rc<Frame>)>,
+    /// Pages that Xen has for the tables of its frames.
+    pool: u32,
     ended: bool,
 }
 
-/// One frame of the holder; given back when the last use of it ends.
+/// One frame, of the holder or of the common one; given back when the last use of it ends.
 pub struct Frame {
-    holder: Rc<Holder>,
+    owner: Owner,
     pub gfn: u64,
 }
 
-/// Pages granted to one member, by reference.
-#[derive(Default)]
-pub struct Granted {
-    map: BTreeMap<u32, Rc<Frame>>,
+enum Owner {
+    Family(Rc<Holder>),
+    Common(Rc<Chunk>),
 }
 
 impl Holder {
-    /// Makes one.
+    /// Makes one, and takes part in what the host's families have in common.
     pub fn new(hyper: Rc<dyn Hypervisor>, max_frames: u64) -> Result<Rc<Self>, Errno> {
-        let (domain, grants) = hyper.create_holder(max_frames)?;
-        let sink = FIRST_GFN;
-        hyper.populate(domain, &[sink]).inspect_err(|_| hyper.destroy(domain))?;
-        let state = State {
-            grants,
-            spare: Vec::new(),
-            holes: Vec::new(),
-            next: sink + BATCH,
-            stuck: Vec::new(),
-            ended: false,
-        };
-        Ok(Rc::new(Self { hyper, domain, state: RefCell::new(state) }))
+        let Entered { grantor, commons } = commons::enter(&hyper, max_frames)?;
+        let next = Register::END.next_multiple_of(BATCH);
+        let state = State { spare: Vec::new(), holes: Vec::new(), next, pool: POOL, ended: false };
+        let holder = Rc::new(Self { hyper, grantor, commons, state: RefCell::new(state) });
+        // What was made goes with the holder where this fails.
+        holder.hyper.populate(holder.domain(), &[FIRST_GFN])?;
+        Ok(holder)
     }
 
     /// The frame that the monitor maps where there is no memory for a page.
@@ -73,7 +74,21 @@ impl Holder {
 
     /// Its number.
     pub fn domain(&self) -> u32 {
-        self.domain
+        self.grantor.domain()
+    }
+
+    /// Its grant table.
+    pub fn grantor(&self) -> &Rc<Grantor> {
+        &self.grantor
+    }
+
+    /// What the host's families have in common, where this one has a part in it and it is there.
+    pub fn commons(&self) -> Option<&Rc<Commons>> {
+        self.commons.as_ref().filter(|commons| !commons.is_over())
+    }
+
+    fn is_common(&self) -> bool {
+        self.commons.as_ref().is_some_and(|commons| commons.domain() == self.domain())
     }
 
     /// Xen.
@@ -81,15 +96,18 @@ impl Holder {
         &self.hyper
     }
 
-    /// Ends the domain; what the monitor has mapped of it stays until it unmaps it.
+    /// Ends the domain, or leaves it to the families that use it still; what the monitor has mapped of it stays until it
+    /// unmaps it.
     pub fn finish(&self) {
-        let (ended, stuck) = {
-            let mut state = self.state.borrow_mut();
-            (std::mem::replace(&mut state.ended, true), std::mem::take(&mut state.stuck))
-        };
-        drop(stuck);
-        if !ended {
-            self.hyper.destroy(self.domain);
+        if std::mem::replace(&mut self.state.borrow_mut().ended, true) {
+            return;
+        }
+        self.grantor.close();
+        if !self.is_common() {
+            self.hyper.destroy(self.domain());
+        }
+        if let Some(commons) = &self.commons {
+            commons.leave();
         }
     }
 
@@ -102,12 +120,17 @@ impl Holder {
                 None => (state.next..state.next + BATCH).collect(),
             };
             let fresh = wanted[0] >= state.next;
-            let filled = if self.hyper.populate(self.domain, &wanted).is_ok() {
+            if state.next / FRAMES_OF_A_TABLE + OTHER_TABLES > u64::from(state.pool) {
+                state.pool += POOL;
+                // Where that fails, populating does.
+                let _ = self.hyper.set_pool(self.domain(), state.pool);
+            }
+            let filled = if self.hyper.populate(self.domain(), &wanted).is_ok() {
                 wanted
             } else {
                 // Some of them may be there; the rest is not.
-                self.hyper.depopulate(self.domain, &wanted);
-                match self.hyper.populate(self.domain, &wanted[..1]) {
+                self.hyper.depopulate(self.domain(), &wanted);
+                match self.hyper.populate(self.domain(), &wanted[..1]) {
                     Ok(()) => wanted[..1].to_vec(),
                     Err(e) => {
                         if !fresh {
@@ -119,77 +142,36 @@ impl Holder {
             };
             if fresh {
                 state.next += filled.len() as u64;
+                if let Some(commons) = self.commons.as_ref().filter(|_| self.is_common()) {
+                    commons.set_regions(state.next);
+                }
             }
             state.spare.extend(filled.into_iter().rev());
         }
         let gfn = state.spare.pop().ok_or(Errno::ENOMEM)?;
-        Ok(Rc::new(Frame { holder: self.clone(), gfn }))
+        Ok(Rc::new(Frame { owner: Owner::Family(self.clone()), gfn }))
     }
 
     /// Whether the table has references for one more member, and some for those that run.
     pub fn has_room(&self) -> bool {
-        self.collect();
-        self.state.borrow_mut().grants.has_room(MEMBER_GRANTS)
-    }
-
-    /// Whether more than four fifths of the table are in use.
-    pub fn is_crowded(&self) -> bool {
-        let mut state = self.state.borrow_mut();
-        let more = state.grants.in_use() / 4;
-        !state.grants.has_room(more)
-    }
-
-    /// Lets `to` use a frame; the reference.
-    pub fn grant(
-        &self,
-        to: u32,
-        frame: &Rc<Frame>,
-        writable: bool,
-        granted: &mut Granted,
-    ) -> Result<u32, Errno> {
-        self.collect();
-        let given = self.state.borrow_mut().grants.grant(to, &[frame.gfn], writable);
-        // A full table is a lack of memory to the member.
-        let gref = given.map_err(|e| if e == Errno::ENOSPC { Errno::ENOMEM } else { e })?;
-        granted.map.insert(gref, frame.clone());
-        Ok(gref)
-    }
-
-    /// A member gave this reference back; false when it had none such.
-    pub fn end(&self, gref: u32, granted: &mut Granted) -> bool {
-        let Some(frame) = granted.map.remove(&gref) else { return false };
-        let unused = {
-            let mut state = self.state.borrow_mut();
-            if state.grants.is_mapped(gref) || !state.grants.end(gref) {
-                state.stuck.push((gref, frame));
-                None
-            } else {
-                Some(frame)
-            }
-        };
-        // A frame's end borrows the state.
-        drop(unused);
-        true
-    }
-
-    /// The member is no more: all that it had ends.
-    pub fn end_all(&self, granted: &mut Granted) {
-        while let Some(gref) = granted.map.keys().next().copied() {
-            self.end(gref, granted);
-        }
-        self.collect();
-    }
-
-    /// References that have ended and are still mapped, and all that are in use.
-    pub fn grants(&self) -> (usize, usize) {
-        let state = self.state.borrow();
-        (state.stuck.len(), state.grants.in_use())
+        self.grantor.has_room(MEMBER_GRANTS)
     }
 
     /// Looks again at references whose users had them mapped.
     pub fn collect(&self) {
-        let freed = self.state.borrow_mut().collect();
-        drop(freed);
+        self.grantor.collect();
+        if let Some(commons) = self.commons() {
+            commons.grantor().collect();
+        }
+    }
+
+    /// References to pages that have ended and are still mapped, and all that are in use: the holder's and the common one's.
+    pub fn grants(&self) -> (usize, usize) {
+        let (stuck, there) = self.grantor.counts();
+        match self.commons().filter(|_| !self.is_common()).map(|commons| commons.grantor().counts()) {
+            Some((more_stuck, more)) => (stuck + more_stuck, there + more),
+            None => (stuck, there),
+        }
     }
 
     fn give_back(&self, gfn: u64) {
@@ -200,42 +182,42 @@ impl Holder {
         if state.spare.len() < SPARE {
             state.spare.push(gfn);
         } else {
-            self.hyper.depopulate(self.domain, &[gfn]);
+            self.hyper.depopulate(self.domain(), &[gfn]);
             state.holes.push(gfn);
         }
     }
 }
 
-impl State {
-    #[must_use]
-    fn collect(&mut self) -> Vec<Rc<Frame>> {
-        let mut freed = Vec::new();
-        for (gref, frame) in std::mem::take(&mut self.stuck) {
-            if !self.grants.is_mapped(gref) && self.grants.end(gref) {
-                freed.push(frame);
-            } else {
-                self.stuck.push((gref, frame));
-            }
+impl Frame {
+    /// One of the common holder, in this chunk.
+    pub fn common(chunk: Rc<Chunk>, gfn: u64) -> Rc<Self> {
+        Rc::new(Self { owner: Owner::Common(chunk), gfn })
+    }
+
+    /// True for one that other families may have too.
+    pub fn is_common(&self) -> bool {
+        matches!(self.owner, Owner::Common(_))
+    }
+
+    /// The table by which it is granted.
+    pub fn grantor(&self) -> &Rc<Grantor> {
+        match &self.owner {
+            Owner::Family(holder) => &holder.grantor,
+            Owner::Common(chunk) => chunk.grantor(),
         }
-        freed
     }
 }
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        self.holder.give_back(self.gfn);
+        if let Owner::Family(holder) = &self.owner {
+            holder.give_back(self.gfn);
+        }
     }
 }
 
 impl Drop for Holder {
     fn drop(&mut self) {
         self.finish();
-    }
-}
-
-impl Granted {
-    /// How many references are out.
-    pub fn len(&self) -> usize {
-        self.map.len()
     }
 }

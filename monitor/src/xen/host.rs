@@ -9,7 +9,7 @@ use abi::Errno;
 use anyhow::Result;
 use protocol::control::REGION_SIZE;
 use protocol::xen::{
-    DO_START, Header, MAGIC, POOL_PAGES, PageGrant, START_CONTROL, START_FAMILY, START_MONITOR, StartPages,
+    DO_START, Header, MAGIC, POOL_PAGES, START_CONTROL, START_FAMILY, START_MONITOR, StartPages,
 };
 use protocol::{PROTOCOL_VERSION, events};
 use zerocopy::IntoBytes;
@@ -17,7 +17,8 @@ use zerocopy::IntoBytes;
 use super::clone::Clones;
 use super::domain::{Domain, Role};
 use super::door::Door;
-use super::holder::{Granted, Holder};
+use super::grantor::Granted;
+use super::holder::Holder;
 use super::hyper::{Hypervisor, Status};
 use super::memory::Memory;
 use super::pages::{PAGE, Pages};
@@ -321,8 +322,7 @@ impl Host {
         let domain = self.domains.get_mut(&to).ok_or(Errno::EAGAIN)?;
         for page in indices {
             let frame = pages.frame(page, write)?;
-            let gref = self.holder.grant(to, &frame, write, &mut domain.granted)?;
-            data.extend_from_slice(PageGrant { domid: self.holder.domain(), gref }.as_bytes());
+            data.extend_from_slice(domain.granted.add(to, &frame, write)?.as_bytes());
         }
         Ok(())
     }

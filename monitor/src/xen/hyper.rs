@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use abi::Errno;
+pub use xenctl::Blocks;
 
 use super::window::Window;
 
@@ -49,8 +50,23 @@ pub struct Status {
 
 /// Xen, from its dom0.
 pub trait Hypervisor {
-    /// A domain that never runs; it may own this many frames.
-    fn create_holder(&self, max_frames: u64) -> Result<(u32, Box<dyn Grants>), Errno>;
+    /// A domain that never runs; it may own this many frames. One that is `common` is found by others.
+    fn create_holder(&self, max_frames: u64, common: bool) -> Result<u32, Errno>;
+    /// The table of a holder of ours.
+    fn holder_table(&self, domain: u32) -> Result<Box<dyn Grants>, Errno>;
+    /// The common holder of this host, if there is one, and the monitor that made it.
+    fn common_holder(&self) -> Option<(u32, u64)>;
+    /// The table of the common holder, which other monitors write too.
+    fn common_table(&self, domain: u32, blocks: Box<dyn Blocks>) -> Box<dyn Grants>;
+    /// Ends what a monitor that is no more gave by a block of that table; false when some of it is still in use.
+    fn clear_block(&self, domain: u32, block: usize) -> bool;
+    /// Does something while no other monitor of the host does: what all of them change. False when that cannot be had within
+    /// a short while, and then nothing was done. Not to be asked for inside itself.
+    fn locked(&self, f: &mut dyn FnMut()) -> bool;
+    /// What this monitor is called by others; never 0.
+    fn monitor(&self) -> u64;
+    /// Whether the monitor lives that is called so.
+    fn is_monitor(&self, name: u64) -> bool;
     /// A domain with the member's kernel in it.
     fn build(&self, max_frames: u64) -> Result<Built, Errno>;
     /// Does one thing that building left for an idle moment; false when there is none.

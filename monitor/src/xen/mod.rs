@@ -7,6 +7,8 @@
 
 mod check;
 mod clone;
+mod common_file;
+mod commons;
 mod crash;
 mod domain;
 mod door;
@@ -16,6 +18,7 @@ mod fake;
 #[cfg(test)]
 mod fake_window;
 pub mod file_pages;
+mod grantor;
 mod holder;
 mod host;
 mod hyper;
@@ -23,6 +26,7 @@ mod memory;
 mod pages;
 mod ports;
 mod real;
+mod register;
 mod serve;
 mod shed;
 mod sweep;

@@ -50,9 +50,9 @@ impl Pages {
         Ok(Rc::new(Self { body: Body::Memory(memory), writable: true }))
     }
 
-    /// The pages of a file, which all regions of the file share.
-    pub fn file(holder: &Rc<Holder>, file: OwnedFd, writable: bool) -> Result<Rc<Self>, Errno> {
-        Ok(Rc::new(Self { body: Body::File(FilePages::of(holder, file, writable)?), writable }))
+    /// The pages of a file, which all regions of the file share. One that is `fixed` nobody in the family can write.
+    pub fn file(holder: &Rc<Holder>, file: OwnedFd, writable: bool, fixed: bool) -> Result<Rc<Self>, Errno> {
+        Ok(Rc::new(Self { body: Body::File(FilePages::of(holder, file, writable, fixed)?), writable }))
     }
 
     /// Whether members may write.
@@ -86,6 +86,14 @@ impl Pages {
         match &self.body {
             Body::Memory(m) => m.frame(usize::try_from(page).map_err(|_| Errno::ENOENT)?),
             Body::File(f) => f.frame(page, write),
+        }
+    }
+
+    /// A frame instead of the common one of a page: a copy of the family's own.
+    pub fn own_frame(&self, page: u64) -> Result<Rc<Frame>, Errno> {
+        match &self.body {
+            Body::Memory(_) => self.frame(page, false),
+            Body::File(f) => f.own(page, false),
         }
     }
 

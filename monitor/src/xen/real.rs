@@ -18,8 +18,9 @@ use xenctl::grant::Access;
 use xenctl::names::{Identity, publish, rename, withdraw};
 use xenctl::{DomId, DomainConfig, Error, EventChannels, ForeignMap, GrantRef, GrantTable, Store, Xen};
 
-use super::hyper::{Built, Grants, Hypervisor, Status};
-use super::sweep::{Owner, sweep_with};
+use super::commons;
+use super::hyper::{Blocks, Built, Grants, Hypervisor, Status};
+use super::sweep::{COMMON, Owner, is_common, sweep_with};
 use super::window::Window;
 use crate::report::say;
 
@@ -28,10 +29,14 @@ const MOST_RESTORED: u64 = 0x400;
 /// A failure that has not come again for so long has passed.
 const PASSED: Duration = Duration::from_secs(10);
 
+/// How long another monitor may take with what all of them change.
+const LOCK_WAIT: Duration = Duration::from_millis(20);
+
 /// Xen from this dom0.
 struct Real {
     xen: Xen,
-    image: Image,
+    /// The members' kernel; a command that runs none has none.
+    image: Option<Image>,
     channels: EventChannels,
     /// Opened when there is something to tell; None where no xenstore runs: then domains have no names.
     store: OnceCell<Option<RefCell<Store>>>,
@@ -58,17 +63,15 @@ pub fn open(kernel: &Path) -> Result<Rc<dyn Hypervisor>> {
     sweep_with(&xen);
     // Memory that comes and goes with each question stays: faulting it in again costs more than the question.
     crate::setup::keep_freed_memory();
-    Ok(Rc::new(Real {
-        xen,
-        image,
-        channels,
-        store: OnceCell::new(),
-        owner: Owner::this(),
-        uuids: RefCell::default(),
-        count: Cell::new(0),
-        scaffolds: RefCell::default(),
-        failure: Cell::default(),
-    }))
+    Ok(Rc::new(Real::over(xen, channels, Some(image))))
+}
+
+/// Removes what dead monitors left of what all families use.
+pub fn sweep_commons(xen: Xen) {
+    if let Ok(channels) = EventChannels::open() {
+        let hyper: Rc<dyn Hypervisor> = Rc::new(Real::over(xen, channels, None));
+        commons::sweep(&hyper);
+    }
 }
 
 /// A failure as the guest sees it.
@@ -86,6 +89,20 @@ fn id(domain: u32) -> DomId {
 }
 
 impl Real {
+    fn over(xen: Xen, channels: EventChannels, image: Option<Image>) -> Self {
+        Self {
+            xen,
+            image,
+            channels,
+            store: OnceCell::new(),
+            owner: Owner::this(),
+            uuids: RefCell::default(),
+            count: Cell::new(0),
+            scaffolds: RefCell::default(),
+            failure: Cell::default(),
+        }
+    }
+
     fn config(&self) -> DomainConfig {
         self.count.set(self.count.get() + 1);
         DomainConfig { uuid: self.owner.uuid(self.count.get()), ..DomainConfig::default() }
@@ -108,16 +125,47 @@ impl Real {
 }
 
 impl Hypervisor for Real {
-    fn create_holder(&self, max_frames: u64) -> Result<(u32, Box<dyn Grants>), Errno> {
-        let config = self.config();
+    fn create_holder(&self, max_frames: u64, common: bool) -> Result<u32, Errno> {
+        let config = if common {
+            DomainConfig { uuid: self.owner.uuid(COMMON), ..DomainConfig::default() }
+        } else {
+            self.config()
+        };
         let uuid = config.uuid;
         let recipe =
             Recipe { config, max_pages: max_frames, console: false, store: false, ..Recipe::default() };
-        let (domain, grants) = holder(&self.xen, &recipe).map_err(errno)?;
+        let domain = holder(&self.xen, &recipe).map_err(errno)?;
         self.uuids.borrow_mut().insert(domain.0.into(), (uuid, false));
-        Ok((domain.0.into(), Box::new(grants)))
+        Ok(domain.0.into())
+    }
+    fn holder_table(&self, domain: u32) -> Result<Box<dyn Grants>, Errno> {
+        let table = GrantTable::open(&self.xen, id(domain), u32::MAX).map_err(errno)?;
+        Ok(Box::new(table))
+    }
+    fn common_holder(&self) -> Option<(u32, u64)> {
+        let domains = self.xen.domains().ok()?;
+        let found = domains.iter().find(|d| !d.is_dying() && is_common(&d.uuid))?;
+        // Its maker told its name, or will.
+        self.uuids.borrow_mut().entry(found.id.0.into()).or_insert((found.uuid, true));
+        Some((found.id.0.into(), Owner::of(&found.uuid)?.name()))
+    }
+    fn common_table(&self, domain: u32, blocks: Box<dyn Blocks>) -> Box<dyn Grants> {
+        Box::new(GrantTable::shared(&self.xen, id(domain), blocks))
+    }
+    fn clear_block(&self, domain: u32, block: usize) -> bool {
+        GrantTable::clear(&self.xen, id(domain), block).unwrap_or(false)
+    }
+    fn locked(&self, f: &mut dyn FnMut()) -> bool {
+        self.xen.locked(LOCK_WAIT, f).is_ok()
+    }
+    fn monitor(&self) -> u64 {
+        self.owner.name()
+    }
+    fn is_monitor(&self, name: u64) -> bool {
+        Owner::named(name).lives()
     }
     fn build(&self, max_frames: u64) -> Result<Built, Errno> {
+        let image = self.image.as_ref().ok_or(Errno::ENOSYS)?;
         let config = self.config();
         let uuid = config.uuid;
         let first = DOOR_GFN;
@@ -129,7 +177,7 @@ impl Hypervisor for Real {
             console: false,
             store: false,
         };
-        let built = build(&self.xen, &self.image, &recipe, |_| Ok(())).map_err(|e| {
+        let built = build(&self.xen, image, &recipe, |_| Ok(())).map_err(|e| {
             // It is tried again and again, now and then with success: what is wrong is told when it begins.
             let line = format!("cannot build a domain: {e}");
             let why = errno(e);
@@ -203,19 +251,24 @@ impl Hypervisor for Real {
         self.xen.populate_pages(id(domain), gfns).map_err(errno)
     }
     fn restore(&self, domain: u32, frames: Range<u64>) -> Result<(), Errno> {
-        let sealed = self.image.sealed();
+        let image = self.image.as_ref().ok_or(Errno::ENOSYS)?;
+        let sealed = image.sealed();
         let fixed = |frame: u64| sealed.iter().any(|range| range.contains(&frame));
         if frames.is_empty() || frames.end - frames.start > MOST_RESTORED || !frames.clone().all(fixed) {
             return Err(Errno::EINVAL);
         }
-        restore(&self.xen, id(domain), &self.image, frames).map_err(errno)
+        restore(&self.xen, id(domain), image, frames).map_err(errno)
     }
     fn set_pool(&self, domain: u32, pages: u32) -> Result<(), Errno> {
         self.xen.set_paging_pool(id(domain), u64::from(pages) * xenctl::PAGE as u64).map_err(errno)
     }
     fn depopulate(&self, domain: u32, gfns: &[u64]) {
-        // Frames that are not there are well given back.
-        let _ = self.xen.depopulate(id(domain), gfns, 0);
+        let mut left = gfns;
+        while !left.is_empty() {
+            // Frames that are not there are well given back.
+            let done = self.xen.depopulate(id(domain), left, 0).unwrap_or(0);
+            left = &left[(done + 1).min(left.len())..];
+        }
     }
     fn window(&self, pages: usize) -> Result<Rc<dyn Window>, Errno> {
         let window = ForeignMap::reserve(&self.xen, pages).map_err(errno)?;

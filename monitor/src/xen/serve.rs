@@ -87,6 +87,7 @@ pub fn attend(fam: &mut Family) {
         say("the family's holder domain was destroyed: the family ends");
         fam.ended = Some(abi::signal::SIGKILL as u32);
     }
+    super::tell_cuts(fam);
 }
 
 /// Does one thing that nobody waits for; false when there is nothing to do.
@@ -207,8 +208,13 @@ fn region(fam: &Family, id: u32, region: u64) -> Result<Rc<Pages>, Errno> {
 
 /// `ASK_PAGES`.
 fn pages(fam: &mut Family, id: u32, asked: &Asked) -> Said {
-    let [number, first, count, write, copied, _] = asked.args;
+    let [number, first, count, write, copied, refused] = asked.args;
     let write = write != 0;
+    if refused != 0
+        && let Backend::Xen(host) = &mut fam.backend
+    {
+        host.look_for_commons();
+    }
     let pages = region(fam, id, number)?;
     if copied != 0 {
         return copies(fam, id, &pages, first, count);
@@ -229,10 +235,14 @@ fn pages(fam: &mut Family, id: u32, asked: &Asked) -> Said {
     for i in 0..count {
         let granted = first.checked_add(i).ok_or(Errno::ENOENT).and_then(|page| {
             let frame = pages.frame_below(there, page, write)?;
-            host.holder.grant(id, &frame, write, &mut domain.granted)
+            match domain.granted.add(id, &frame, write) {
+                // The common table may be full where the family's own is not.
+                Err(_) if frame.is_common() => domain.granted.add(id, &pages.own_frame(page)?, write),
+                granted => granted,
+            }
         });
         match granted {
-            Ok(gref) => given.push(PageGrant { domid: host.holder.domain(), gref }),
+            Ok(grant) => given.push(grant),
             Err(e) if i == 0 => return Err(e),
             // Fewer than asked for; the member meets the reason when it touches the next page.
             Err(_) => break,
@@ -309,9 +319,7 @@ impl Host {
         let data = domain.door.data(count * size_of::<PageGrant>() as u64).ok_or(Errno::EINVAL)?;
         let mut ended = 0;
         for page in list::<PageGrant>(&data) {
-            if page.domid == self.holder.domain() && self.holder.end(page.gref, &mut domain.granted) {
-                ended += 1;
-            }
+            ended += i64::from(domain.granted.end(page));
         }
         Ok((ended, Vec::new()))
     }

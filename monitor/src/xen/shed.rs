@@ -18,7 +18,7 @@ impl Host {
     /// go of its own.
     pub(super) fn make_room(&mut self, asker: Option<u32>) {
         let now = Instant::now();
-        if now < self.next_shed || !self.holder.is_crowded() {
+        if now < self.next_shed || !self.holder.grantor().is_crowded() {
             return;
         }
         self.next_shed = now + PAUSE;

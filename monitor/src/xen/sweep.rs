@@ -7,6 +7,8 @@ use xenctl::{DomainInfo, Store, Xen};
 use crate::report::say;
 
 const MARK: [u8; 4] = *b"OSxd";
+/// The count of the holder that all families of a host use: it is nobody's alone.
+pub(super) const COMMON: u32 = u32::MAX;
 
 /// A monitor, as UUIDs name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,9 +46,25 @@ impl Owner {
             .then(|| Self { pid: u32::from_be_bytes(words[1]), started: u32::from_be_bytes(words[2]) })
     }
 
-    fn lives(self) -> bool {
+    /// It as one number, which is never 0.
+    pub fn name(self) -> u64 {
+        u64::from(self.pid) << 32 | u64::from(self.started)
+    }
+
+    /// The one that has this number.
+    pub fn named(name: u64) -> Self {
+        Self { pid: (name >> 32) as u32, started: name as u32 }
+    }
+
+    /// Whether it runs.
+    pub fn lives(self) -> bool {
         started(self.pid) == Some(self.started)
     }
+}
+
+/// True for the UUID of the holder that all families use.
+pub(super) fn is_common(uuid: &[u8; 16]) -> bool {
+    Owner::of(uuid).is_some() && uuid[12..] == COMMON.to_be_bytes()
 }
 
 /// When a process started; none when there is none, or when it is a zombie.
@@ -72,12 +90,14 @@ pub fn sweep() {
         && let Ok(xen) = Xen::open()
     {
         sweep_with(&xen);
+        super::real::sweep_commons(xen);
     }
 }
 
 pub(super) fn sweep_with(xen: &Xen) {
     let Ok(domains) = xen.domains() else { return };
-    let orphan = |d: &&DomainInfo| !d.is_dying() && Owner::of(&d.uuid).is_some_and(|owner| !owner.lives());
+    let dead = |d: &DomainInfo| Owner::of(&d.uuid).is_some_and(|owner| !owner.lives());
+    let orphan = |d: &&DomainInfo| !d.is_dying() && !is_common(&d.uuid) && dead(d);
     let orphans: Vec<&DomainInfo> = domains.iter().filter(orphan).collect();
     if orphans.is_empty() {
         return;

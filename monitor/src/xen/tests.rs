@@ -24,6 +24,7 @@ use crate::mapping::{Mapped, Pages};
 use crate::procs::State;
 use crate::regions::Memory;
 
+mod commons;
 mod hostile;
 
 struct Guest {
@@ -52,7 +53,10 @@ impl Guest {
     }
 
     fn with(config: Config) -> Self {
-        let fake = Fake::new();
+        Self::on(Fake::new(), config)
+    }
+
+    fn on(fake: Fake, config: Config) -> Self {
         let config = Config { name: "t".into(), platform: Platform::Xen, ..config };
         let host = Box::new(Host::with(Rc::new(fake.clone()), &config).expect("a holder"));
         let parts = (Memory::Holder(host.holder()), Bell::Ports(host.ports()));
@@ -296,7 +300,7 @@ fn pages_are_copied_to_the_door() {
     std::fs::write(&path, &bytes[..19 * 4096 + 100]).expect("a file");
     let file = std::fs::File::options().read(true).write(true).open(&path).expect("opened");
     std::fs::remove_file(&path).expect("removed");
-    let id = g.fam.regions.add_file(file.into(), 20 * 4096, true).expect("a region");
+    let id = g.fam.regions.add_file(file.into(), 20 * 4096, true, false).expect("a region");
     g.fam.regions.attach(id, g.first.0);
     // A page that a member has written to is copied as it is.
     assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 18, 1, 1], &[]), 1);
@@ -317,6 +321,15 @@ fn pages_are_copied_to_the_door() {
 }
 
 #[test]
+fn a_holder_gets_tables_for_all_its_frames() {
+    let fake = Fake::new();
+    let holder = super::Holder::new(Rc::new(fake), 1 << 20).expect("a holder");
+    // 1 GiB: Xen has tables for half of it from the domain's birth.
+    let frames: Result<Vec<_>, _> = (0..1 << 18).map(|_| holder.frame()).collect();
+    assert_eq!(frames.map(|frames| frames.len()), Ok(1 << 18));
+}
+
+#[test]
 fn a_file_that_the_host_changed_is_mapped_as_it_is_now() {
     let mut g = Guest::new();
     let (slot, _, d) = g.first;
@@ -327,7 +340,7 @@ fn a_file_that_the_host_changed_is_mapped_as_it_is_now() {
         // In place, as by cp: the file is the same one.
         std::fs::write(&path, content).expect("written");
         let file = std::fs::File::open(&path).expect("opened");
-        let id = g.fam.regions.add_file(file.into(), 5000, false).expect("a region");
+        let id = g.fam.regions.add_file(file.into(), 5000, false, false).expect("a region");
         g.fam.regions.attach(id, slot);
         assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, 1, 0], &[]), 1);
         assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, 2, 0, 1], &[]), 2);
@@ -347,7 +360,11 @@ fn who_has_pages_of_a_file_that_is_cut_is_told() {
     std::fs::write(&path, [7; 3 * 4096]).expect("a file");
     let file = std::fs::File::options().read(true).write(true).open(&path).expect("opened");
     std::fs::remove_file(&path).expect("removed");
-    let id = g.fam.regions.add_file(file.try_clone().expect("two").into(), 3 * 4096, true).expect("a region");
+    let id = g
+        .fam
+        .regions
+        .add_file(file.try_clone().expect("two").into(), 3 * 4096, true, false)
+        .expect("a region");
     g.fam.regions.attach(id, slot);
     assert_eq!(g.ask(d, ASK_PAGES, &[id.0, 0, 3, 1], &[]), 3);
     file.set_len(4097).expect("cut");

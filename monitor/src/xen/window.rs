@@ -2,11 +2,13 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
+use std::rc::Rc;
 
 use abi::Errno;
 use rustix::buffer::spare_capacity;
 
 use super::pages::PAGE;
+use crate::mapping::Pages;
 
 /// A window of pages onto frames of domains.
 pub trait Window {
@@ -18,6 +20,19 @@ pub trait Window {
     fn map(&self, page: usize, domain: u32, gfns: &[u64]) -> Result<(), Errno>;
     /// Makes a hole of these pages again.
     fn unmap(&self, page: usize, pages: usize) -> Result<(), Errno>;
+}
+
+/// A window that is mapped wherever it is looked at.
+pub struct Whole(pub Rc<dyn Window>);
+
+impl Pages for Whole {
+    fn base(&self) -> NonNull<u8> {
+        self.0.base()
+    }
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+    fn need(&self, _off: usize, _len: usize) {}
 }
 
 /// A page of the window.

@@ -37,8 +37,9 @@ const ON_XEN: &str = "#!/bin/sh\n\
     exec /lab/bin/offshoot run --platform xen \"$@\"\n";
 
 /// The programs in C, by their names and where they are.
-const IN_C: [(&str, &str); 3] = [
+const IN_C: [(&str, &str); 4] = [
     (MEASURER, "xtask/lab/bench.c"),
+    ("offshoot-lab-maps", "xtask/lab/maps.c"),
     ("offshoot-lab-rests", "xtask/lab/rests.c"),
     ("offshoot-lab-tries", "xtask/lab/tries.c"),
 ];

@@ -72,7 +72,7 @@ macro_rules! cases {
 }
 
 /// All of them.
-pub const ROWS: [Row; 27] = [
+pub const ROWS: [Row; 28] = [
     Row { name: "xenctl", place: Place::Dom0, line: "xenctl-selftest", seconds: 120 },
     Row {
         name: "busybox",
@@ -106,6 +106,7 @@ pub const ROWS: [Row; 27] = [
         line: "sh xtask/lab/tests/tables.sh",
         seconds: 300,
     },
+    Row { name: "files", place: Place::Dom0, line: "sh xtask/lab/tests/files.sh", seconds: 240 },
     Row { name: "hostile", place: Place::Dom0, line: "sh xtask/lab/tests/hostile.sh", seconds: 400 },
     Row { name: "bash", place: Place::Dom0, line: "bash ports/bash/smoke.sh", seconds: 300 },
     Row { name: "python", place: Place::Here, line: "bash ports/python/smoke.sh", seconds: 900 },

@@ -129,7 +129,7 @@ impl HostNode {
 
     /// One descriptor for reading and for writing.
     fn shared(&self, fd: OwnedFd) -> Rc<HostFile> {
-        let file = Rc::new(HostFile::host(fd, true, self.fs.spent.clone()));
+        let file = Rc::new(HostFile::host(fd, true, false, self.fs.spent.clone()));
         self.io.iter().for_each(|cell| *cell.borrow_mut() = Rc::downgrade(&file));
         file
     }
@@ -200,7 +200,8 @@ impl HostNode {
             return Ok(self.shared(fd));
         }
         let flags = if write { OFlags::RDWR } else { OFlags::RDONLY } | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = Rc::new(HostFile::host(self.open(flags)?, write, self.fs.spent.clone()));
+        let file = HostFile::host(self.open(flags)?, write, !self.fs.writable, self.fs.spent.clone());
+        let file = Rc::new(file);
         *cell.borrow_mut() = Rc::downgrade(&file);
         self.fs.cache.borrow_mut().keep(file.clone());
         Ok(file)
