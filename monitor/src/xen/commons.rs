@@ -115,10 +115,7 @@ fn cleared(hyper: &Rc<dyn Hypervisor>) -> Option<(u32, Option<Register>)> {
     let (domain, maker) = hyper.common_holder()?;
     let register = Register::open(hyper, domain);
     let lives = match &register {
-        Some(register) => {
-            remove_dead(hyper, domain, register);
-            register.users().next().is_some()
-        }
+        Some(register) => register.users().any(|(_, name)| hyper.is_monitor(name)),
         // It has none yet only if its maker was killed at it.
         None => hyper.is_monitor(maker),
     };
@@ -126,6 +123,9 @@ fn cleared(hyper: &Rc<dyn Hypervisor>) -> Option<(u32, Option<Register>)> {
         drop(register);
         hyper.destroy(domain);
         return None;
+    }
+    if let Some(register) = &register {
+        remove_dead(hyper, domain, register);
     }
     Some((domain, register.filter(Register::is_current)))
 }
@@ -158,10 +158,8 @@ fn remove(hyper: &Rc<dyn Hypervisor>, domain: u32, register: &Register, user: u3
     register.remove(user);
     if register.creator() == Some(user) {
         register.set_creator(None);
-        if register.users().next().is_some() {
-            give_back(&register.regions().collect::<Vec<u64>>());
-            hyper.rename(domain, NAME);
-        }
+        give_back(&register.regions().collect::<Vec<u64>>());
+        hyper.rename(domain, NAME);
     }
 }
 
@@ -216,8 +214,10 @@ impl Commons {
         }
         self.grantor.close();
         let leave = &mut || {
-            remove(&self.hyper, self.domain(), &self.register, self.user);
-            if self.register.users().next().is_none() {
+            let lives = |(user, name): (u32, u64)| user != self.user && self.hyper.is_monitor(name);
+            if self.register.users().any(lives) {
+                remove(&self.hyper, self.domain(), &self.register, self.user);
+            } else {
                 self.hyper.destroy(self.domain());
             }
         };

@@ -2,7 +2,7 @@
 
 use abi::mm::PAGE_SIZE;
 use platform::{Backing, Prot};
-use protocol::xen::{ASK_FRAMES, PageGrant};
+use protocol::xen::{ASK_FRAMES, COPIES, PageGrant};
 
 use super::{Access, Bad, Space};
 use crate::grants::{AROUND, Page};
@@ -67,7 +67,7 @@ impl Space {
         let index = region_page(start, page, offset);
         let code = access == Access::Fetch || !shared && vma.prot.contains(Prot::EXEC);
         if code || !shared && access == Access::Write {
-            let most = if code { self.code.pages(page, FEW_CODE) } else { 1 };
+            let most = if code { self.code.pages(page, FEW_CODE).min(COPIES) } else { 1 };
             if code {
                 self.code.came(page..page + most * PAGE_SIZE);
             }
