@@ -37,7 +37,9 @@ pub struct FilePages {
     /// Open for writing as soon as somebody maps it so.
     file: RefCell<OwnedFd>,
     windows: RefCell<BTreeMap<u64, Rc<dyn Window>>>,
-    /// Where pages are first looked for, if the family cannot write the file.
+    /// The family has it only where it cannot write it.
+    fixed: Cell<bool>,
+    /// Where pages are first looked for then.
     common: RefCell<Option<CommonFile>>,
     pages: RefCell<BTreeMap<u64, Page>>,
     /// Modification time and size when the pages were last known to be the file's.
@@ -110,6 +112,7 @@ impl FilePages {
             key,
             file: RefCell::new(file),
             windows: RefCell::default(),
+            fixed: Cell::new(true),
             common: RefCell::default(),
             pages: RefCell::default(),
             seen: Cell::new(state(&stat)),
@@ -121,6 +124,8 @@ impl FilePages {
 
     /// From here on the pages are the commons' if they can be.
     fn enter_common(self: &Rc<Self>, stat: &Stat, fixed: bool) {
+        let fixed = self.fixed.get() && fixed;
+        self.fixed.set(fixed);
         if self.common.borrow().as_ref().is_some_and(|common| fixed && common.is(stat)) {
             return;
         }

@@ -160,6 +160,23 @@ fn a_common_holder_that_is_taken_away_is_done_without() {
 }
 
 #[test]
+fn a_file_that_is_in_a_volume_too_is_the_familys_own() {
+    let fake = Fake::new();
+    let first = family(&fake, 1);
+    let (mut g, given, id) = beside(&fake, &first);
+    let own = g.host().holder.domain();
+    assert_eq!(given(&mut g, 0), first.domain());
+    // The same file, where the family can write it.
+    g.fam.regions.add_file(file().into(), 40 * 4096, false, false).expect("a region");
+    g.fam.apply_pending();
+    let mut notice = [0u64; 2];
+    g.door(g.first.2).read(NOTICE_RING + 16, notice.as_mut_bytes());
+    assert_eq!((notice, given(&mut g, 0)), ([NOTICE_CUT, id], own));
+    g.fam.regions.add_file(file().into(), 40 * 4096, false, true).expect("a region");
+    assert_eq!(given(&mut g, 0), own);
+}
+
+#[test]
 fn a_full_common_table_is_done_without() {
     let fake = Fake::new();
     let first = family(&fake, 1);
