@@ -6,10 +6,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use zerocopy::FromBytes;
+
 use crate::entries::{BLOCK, Entries};
 use crate::foreign::map_grant_frames;
-use crate::hypercall::Xen;
+use crate::hypercall::{Xen, number};
 use crate::sys::Mapping;
+use crate::wire::QuerySize;
 use crate::{DomId, Error, PAGE, Result};
 
 /// Bytes of an entry.
@@ -41,6 +44,31 @@ pub enum Access {
     ReadOnly,
     /// Write as well.
     ReadWrite,
+}
+
+/// GNTTABOP_query_size (xen/include/public/grant_table.h).
+const QUERY_SIZE: u64 = 6;
+
+impl Xen {
+    /// How many frames the domain's grant table may have.
+    pub fn grant_frames(&self, domain: DomId) -> Result<u32> {
+        const NAME: &str = "GNTTABOP_query_size";
+        let question = QuerySize { dom: domain.0, ..Default::default() };
+        let answer = self.call(
+            NAME,
+            Some(domain),
+            number::GRANT_TABLE_OP,
+            |arguments| {
+                let place = arguments.put(&question);
+                [QUERY_SIZE, arguments.address(place), 1, 0, 0]
+            },
+            |arguments, _| QuerySize::read_from_bytes(&arguments.last(size_of::<QuerySize>())).ok(),
+        )?;
+        match answer {
+            Some(QuerySize { status: 0, max_nr_frames, .. }) => Ok(max_nr_frames),
+            _ => Err(Error::call(NAME, Some(domain), std::io::Error::from_raw_os_error(libc::EINVAL))),
+        }
+    }
 }
 
 /// Who may write which blocks of a table that several processes write.

@@ -14,6 +14,7 @@ use crate::{DomId, Error, PAGE, Result, negotiate};
 pub mod number {
     pub const MEMORY_OP: u64 = 12;
     pub const XEN_VERSION: u64 = 17;
+    pub const GRANT_TABLE_OP: u64 = 20;
     pub const SCHED_OP: u64 = 29;
     pub const EVENT_CHANNEL_OP: u64 = 32;
     pub const HVM_OP: u64 = 34;

@@ -179,6 +179,9 @@ wire! {
     /// `struct xen_add_to_physmap`.
     struct AddToPhysmap [24] { domid: u16, size: u16, space: u32, idx: u64, gpfn: u64 }
 
+    /// `struct gnttab_query_size`.
+    struct QuerySize [16] { dom: u16, pad: u16, nr_frames: u32, max_nr_frames: u32, status: i16, pad2: u16 }
+
     /// `struct evtchn_alloc_unbound`.
     struct AllocUnbound [8] { dom: u16, remote_dom: u16, port: u32 }
     /// `struct xen_hvm_param`.

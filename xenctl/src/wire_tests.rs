@@ -65,6 +65,9 @@ fn all() -> Vec<Check> {
             nr_extents = "nr_extents", extent_order = "extent_order", domid = "domid"
         }
         AddToPhysmap = "struct xen_add_to_physmap" { space = "space", idx = "idx", gpfn = "gpfn" }
+        QuerySize = "struct gnttab_query_size" {
+            nr_frames = "nr_frames", max_nr_frames = "max_nr_frames", status = "status"
+        }
         AllocUnbound = "struct evtchn_alloc_unbound" { remote_dom = "remote_dom", port = "port" }
         HvmParam = "struct xen_hvm_param" { index = "index", value = "value" }
         SaveDescriptor = "struct hvm_save_descriptor" { instance = "instance", length = "length" }
@@ -99,7 +102,7 @@ fn structures_are_as_in_xens_headers() {
         checks.iter().map(|check| format!("printf(\"%zu\\n\", (size_t)({}));\n", check.c)).collect();
     let program = format!(
         "#include <stddef.h>\n#include <stdint.h>\n#include <stdio.h>\n#define __XEN_TOOLS__ 1\n#include <xen/xen.h>\n\
-         #include <xen/domctl.h>\n#include <xen/sysctl.h>\n#include <xen/memory.h>\n#include <xen/event_channel.h>\n\
+         #include <xen/domctl.h>\n#include <xen/sysctl.h>\n#include <xen/memory.h>\n#include <xen/grant_table.h>\n#include <xen/event_channel.h>\n\
          #include <xen/hvm/hvm_op.h>\n#include <xen/hvm/dm_op.h>\n#include <xen/hvm/save.h>\n\
          int main(void) {{\n{lines}printf(\"%zu\\n\", sizeof(struct xen_domctl_createdomain));\n\
          printf(\"%d\\n\", XEN_DOMCTL_INTERFACE_VERSION);\n}}\n"

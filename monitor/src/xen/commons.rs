@@ -47,9 +47,10 @@ pub struct Entered {
     pub commons: Option<Rc<Commons>>,
 }
 
-/// Divides the table of the common holder.
+/// Divides the table of the common holder: half of it is its creator's, whatever the others want.
 struct Shares {
     hyper: Rc<dyn Hypervisor>,
+    domain: u32,
     register: Rc<Register>,
     user: u32,
 }
@@ -63,7 +64,8 @@ impl fmt::Debug for Shares {
 impl Blocks for Shares {
     fn claim(&self) -> Option<usize> {
         let mut block = None;
-        self.hyper.locked(&mut || block = self.register.take_block(self.user));
+        let most = self.hyper.common_blocks(self.domain) / 2;
+        self.hyper.locked(&mut || block = self.register.take_block(self.user, most));
         block
     }
     fn release(&self, block: usize) {
@@ -98,7 +100,7 @@ fn begin(hyper: &Rc<dyn Hypervisor>, max_frames: u64) -> Result<Entered, Errno> 
 fn join(hyper: &Rc<dyn Hypervisor>, domain: u32, register: Register) -> Option<Rc<Commons>> {
     let register = Rc::new(register);
     let user = register.enter(hyper.monitor())?;
-    let shares = Shares { hyper: hyper.clone(), register: register.clone(), user };
+    let shares = Shares { hyper: hyper.clone(), domain, register: register.clone(), user };
     let grantor = Grantor::new(domain, hyper.common_table(domain, Box::new(shares)));
     let (hyper, chunks, over) = (hyper.clone(), RefCell::default(), Cell::new(false));
     Some(Rc::new(Commons { hyper, register, grantor, user, chunks, over }))
@@ -198,6 +200,11 @@ impl Commons {
         let chunk = Rc::new(Chunk { commons: self.clone(), record });
         chunks.insert(record, Rc::downgrade(&chunk));
         Some(chunk)
+    }
+
+    /// How many tables Xen needs for what is not the creator's regions.
+    pub fn tables(&self) -> u32 {
+        self.register.tables()
     }
 
     /// The creator's regions end at this frame.

@@ -153,6 +153,18 @@ struct FakeGrants {
 }
 
 impl FakeGrants {
+    /// A further block, of a table that is as long as `most`.
+    fn grow(&mut self, most: usize) -> Result<(), Errno> {
+        let blocks = self.blocks.as_ref().ok_or(Errno::ENOSPC)?;
+        let block = blocks.claim().ok_or(Errno::ENOSPC)?;
+        if block * BLOCK >= most {
+            blocks.release(block);
+            return Err(Errno::ENOSPC);
+        }
+        self.ours.push(block);
+        Ok(())
+    }
+
     /// The first of so many free entries in a row; none when the table is full, which is then as long as `most`.
     fn find(&self, count: u32, most: usize) -> Option<u32> {
         let there = |gref: u32| self.fake.with(self.domain, |d| d.entries.contains_key(&gref));
@@ -174,12 +186,7 @@ impl Grants for FakeGrants {
             if let Some(first) = self.find(count, most) {
                 break first;
             }
-            let block = self.blocks.as_ref().and_then(|blocks| blocks.claim()).ok_or(Errno::ENOSPC)?;
-            if block * BLOCK >= most {
-                self.blocks.iter().for_each(|blocks| blocks.release(block));
-                return Err(Errno::ENOSPC);
-            }
-            self.ours.push(block);
+            self.grow(most)?;
         };
         self.given.extend(first..first + count);
         let entry = |d: &mut FakeDomain| {
@@ -200,7 +207,15 @@ impl Grants for FakeGrants {
     }
     fn has_room(&mut self, count: usize) -> bool {
         let most = self.fake.state.borrow().table.unwrap_or(1 << 15);
-        self.given.len() + count <= most
+        if self.given.len() + count > most {
+            return false;
+        }
+        while self.blocks.is_some() && self.ours.len() * BLOCK < self.given.len() + count {
+            if self.grow(most).is_err() {
+                return false;
+            }
+        }
+        true
     }
     fn in_use(&self) -> usize {
         self.given.len()
@@ -228,6 +243,9 @@ impl Hypervisor for Fake {
     }
     fn common_table(&self, domain: u32, blocks: Box<dyn Blocks>) -> Box<dyn Grants> {
         self.table(domain, Some(blocks))
+    }
+    fn common_blocks(&self, _domain: u32) -> usize {
+        self.state.borrow().table.unwrap_or(1 << 15) / BLOCK
     }
     fn clear_block(&self, domain: u32, block: usize) -> bool {
         let entries = (block * BLOCK) as u32..((block + 1) * BLOCK) as u32;

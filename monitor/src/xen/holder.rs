@@ -19,9 +19,9 @@ const BATCH: u64 = 16;
 pub(super) const MEMBER_GRANTS: usize = 192;
 /// Pages that Xen has for the tables of a domain's frames at first, and how many more are asked for.
 const POOL: u32 = 256;
-/// Frames that one of these tables is for, and tables of others than the frames of regions.
-const FRAMES_OF_A_TABLE: u64 = 512;
-const OTHER_TABLES: u64 = 128;
+/// Frames that one of these tables is for, and tables to spare.
+pub(super) const FRAMES_OF_A_TABLE: u64 = 512;
+const SPARE_TABLES: u64 = 64;
 /// The first frame used; lower ones mean something to a PC.
 pub(super) const FIRST_GFN: u64 = 0x200;
 
@@ -120,7 +120,9 @@ impl Holder {
                 None => (state.next..state.next + BATCH).collect(),
             };
             let fresh = wanted[0] >= state.next;
-            if state.next / FRAMES_OF_A_TABLE + OTHER_TABLES > u64::from(state.pool) {
+            let common = self.commons.as_ref().filter(|_| self.is_common());
+            let others = SPARE_TABLES + common.map_or(0, |commons| commons.tables().into());
+            while state.next / FRAMES_OF_A_TABLE + others > u64::from(state.pool) {
                 state.pool += POOL;
                 // Where that fails, populating does.
                 let _ = self.hyper.set_pool(self.domain(), state.pool);
@@ -142,7 +144,7 @@ impl Holder {
             };
             if fresh {
                 state.next += filled.len() as u64;
-                if let Some(commons) = self.commons.as_ref().filter(|_| self.is_common()) {
+                if let Some(commons) = common {
                     commons.set_regions(state.next);
                 }
             }

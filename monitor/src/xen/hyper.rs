@@ -58,6 +58,8 @@ pub trait Hypervisor {
     fn common_holder(&self) -> Option<(u32, u64)>;
     /// The table of the common holder, which other monitors write too.
     fn common_table(&self, domain: u32, blocks: Box<dyn Blocks>) -> Box<dyn Grants>;
+    /// How many blocks that table has.
+    fn common_blocks(&self, domain: u32) -> usize;
     /// Ends what a monitor that is no more gave by a block of that table; false when some of it is still in use.
     fn clear_block(&self, domain: u32, block: usize) -> bool;
     /// Does something while no other monitor of the host does: what all of them change. False when that cannot be had within

@@ -152,6 +152,10 @@ impl Hypervisor for Real {
     fn common_table(&self, domain: u32, blocks: Box<dyn Blocks>) -> Box<dyn Grants> {
         Box::new(GrantTable::shared(&self.xen, id(domain), blocks))
     }
+    fn common_blocks(&self, domain: u32) -> usize {
+        let frames = self.xen.grant_frames(id(domain)).unwrap_or(0);
+        frames as usize * xenctl::grant::BLOCKS_PER_FRAME
+    }
     fn clear_block(&self, domain: u32, block: usize) -> bool {
         GrantTable::clear(&self.xen, id(domain), block).unwrap_or(false)
     }

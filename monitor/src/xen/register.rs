@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use abi::Errno;
 use protocol::SharedMem;
 
-use super::holder::FIRST_GFN;
+use super::holder::{FIRST_GFN, FRAMES_OF_A_TABLE};
 use super::hyper::Hypervisor;
 use super::pages::PAGE;
 use super::window::{self, Whole, Window};
@@ -179,8 +179,14 @@ impl Register {
         self.set(REGIONS, end);
     }
 
-    /// Takes a block of the grant table for a user.
-    pub fn take_block(&self, user: u32) -> Option<usize> {
+    /// Takes a block of the grant table for a user. While the creator is there, all others together have at most so many.
+    pub fn take_block(&self, user: u32, most: usize) -> Option<usize> {
+        if let Some(creator) = self.creator().filter(|creator| *creator != user) {
+            let others = |block: &usize| self.block(*block) != 0 && !self.is_of(*block, creator);
+            if (0..BLOCKS).filter(others).count() >= most {
+                return None;
+            }
+        }
         let block = (0..BLOCKS).find(|block| self.block(*block) == 0)?;
         self.set_block(block, user as u8 + 1);
         Some(block)
@@ -193,7 +199,11 @@ impl Register {
 
     /// The blocks of a user.
     pub fn blocks(&self, user: u32) -> Vec<usize> {
-        (0..BLOCKS).filter(|block| u32::from(self.block(*block)) == user + 1).collect()
+        (0..BLOCKS).filter(|block| self.is_of(*block, user)).collect()
+    }
+
+    fn is_of(&self, block: usize, user: u32) -> bool {
+        u32::from(self.block(block)) == user + 1
     }
 
     fn block(&self, block: usize) -> u8 {
@@ -204,6 +214,11 @@ impl Register {
         let mut bytes = self.get(BLOCK + block / 8 * 8).to_le_bytes();
         bytes[block % 8] = value;
         self.set(BLOCK + block / 8 * 8, u64::from_le_bytes(bytes));
+    }
+
+    /// How many tables Xen needs for the frames of files' pages.
+    pub fn tables(&self) -> u32 {
+        self.records() / (FRAMES_OF_A_TABLE / CHUNK) as u32 + 1
     }
 
     /// How many records there have been.

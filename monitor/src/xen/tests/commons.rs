@@ -197,6 +197,25 @@ fn a_full_common_table_is_done_without() {
 /// A part's record, who holds it, what is filled.
 type Part = (u32, BTreeSet<u32>, Vec<u64>);
 
+#[test]
+fn half_of_the_common_table_is_its_creators() {
+    let fake = Fake::new();
+    fake.set_table(Some(512));
+    let (first, second) = (family(&fake, 1), family(&fake, 2));
+    let fill = |holder: &Rc<Holder>, frame: Rc<crate::xen::holder::Frame>| {
+        let mut granted = Granted::default();
+        while granted.add(5, &frame, false).is_ok() {}
+        assert!(holder.commons().is_some());
+        granted
+    };
+    let common = common_file(&second).frames(std::os::fd::AsFd::as_fd(&file()), 0..1).expect("frames");
+    let theirs = fill(&second, common[0].1.clone());
+    // The first block has entries that are reserved.
+    assert_eq!(theirs.len(), 256 - 8);
+    assert_eq!(fill(&first, first.frame().expect("a frame")).len(), 256);
+    assert!(!first.has_room());
+}
+
 proptest! {
     /// Families hold and let go of parts of files in any order: a part has one record as long as it is held, which begins
     /// empty, and what was filled is given back once, with the last one.
